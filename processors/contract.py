@@ -1,0 +1,173 @@
+"""What a topology is to the runtime that drives it: words and shapes exactly as in Kafka Streams.
+
+A topology is pure. It is told the record, the stores, the global tables and the time, and returns a `Step`: what to put into
+the stores and what to write. It has no clock, draws no random number and does no I/O, so replaying what was consumed gives
+the same stores and the same bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from sluicegate.schemas.envelope import Headers
+
+Tables = TypeVar("Tables")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a record stands: logical topic (without prefix), partition, offset."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        """`topic-partition@offset`."""
+        return f"{self.topic}-{self.partition}@{self.offset}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One consumed record, exactly as the broker stored it. `append_ms` is its log-append time."""
+
+    position: Position
+    append_ms: int
+    key: bytes | None
+    headers: Headers
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to write, to this task's own partition of `topic`, in order.
+
+    `signed` asks the runtime to add the gate's signature at the commit (one root over all of a transaction's grants).
+    """
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """One change of a store: the new value, or None to delete."""
+
+    store: str
+    key: bytes
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input changes: stores and outputs, committed together or not at all."""
+
+    puts: tuple[Put, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Due:
+    """The next punctuation of one store entry, derived from its state, never scheduled.
+
+    `source` is the input whose records up to `at_ms` must have been processed first (a decision in time beats the expiry).
+    Ordered by (due, key).
+    """
+
+    at_ms: int
+    key: bytes
+    kind: str
+    store: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSpec:
+    """A store and the logical topic of its changelog.
+
+    `retention_ms` None: entries live until deleted (compacted changelog). Otherwise entries leave `retention_ms` of stream
+    time (log-append time of consumed records) after they were put, see `Topology.expired`.
+    """
+
+    name: str
+    changelog: str
+    retention_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What one transaction of one task covered, told to `Topology.close`."""
+
+    partition: int
+    now_ms: int
+    inputs: tuple[tuple[str, int, int], ...]
+    """(topic, from, to): consumer positions, half open."""
+    entries: int
+    """How many records and punctuations it processed."""
+
+
+class StoreReader(Protocol):
+    """The stores of one task as a step sees them: committed state under this transaction's overlay."""
+
+    def get(self, store: str, key: bytes) -> bytes | None:
+        """The value, or None."""
+        ...
+
+
+class Topology(Protocol, Generic[Tables]):
+    """Everything the runtime needs to know; one object per process, without state of its own."""
+
+    sources: tuple[str, ...]
+    """Co-partitioned inputs, in the order in which they are processed within a transaction."""
+    stores: tuple[StoreSpec, ...]
+    table_topics: tuple[str, ...]
+    """One-partition topics read completely by every process, in the order in which they are applied."""
+    output_topics: tuple[str, ...]
+    """Topics with one partition per task that a step may write to, other than `execution.*`."""
+
+    def no_tables(self) -> Tables:
+        """The tables before anything was read."""
+        ...
+
+    def apply(
+        self,
+        tables: Tables,
+        records: Sequence[Record],
+        positions: Mapping[str, int],
+        reachable: frozenset[str],
+    ) -> Tables:
+        """Tables after these records; `positions` is the next offset per table topic, `reachable` the executors whose
+        topic exists with the right number of partitions.
+        """
+        ...
+
+    def executors(self, tables: Tables) -> frozenset[str]:
+        """Names of the executors that routes lead to; the runtime checks which of their topics exist."""
+        ...
+
+    def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
+        """A task starts to use newer tables: `before` is what it used last, None at its start."""
+        ...
+
+    def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
+        """One record. Must not raise for anything a record can contain."""
+        ...
+
+    def due(self, store: str, key: bytes, value: bytes) -> Due | None:
+        """The next punctuation that a store entry asks for."""
+        ...
+
+    def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
+        """A due punctuation whose source has been read far enough."""
+        ...
+
+    def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
+        """Whether an entry of a store with retention has left the window at this stream time."""
+        ...
+
+    def close(self, tables: Tables, transaction: Transaction) -> tuple[Output, ...]:
+        """The last outputs of a transaction: its tile."""
+        ...

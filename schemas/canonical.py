@@ -1,0 +1,108 @@
+"""Bytes that are hashed or signed: strict JSON in, canonical JSON out, DSSE pre-authentication encoding.
+
+What arrives is hashed as the exact bytes that arrived. Canonical JSON is only for values we compute ourselves.
+"""
+
+import hashlib
+import json
+from typing import Any, NoReturn
+
+from .errors import RecordError
+from .fields import JsonObject
+
+MAX_JSON_DEPTH = 64
+"""Deepest nesting of arrays and objects that strict JSON accepts."""
+
+
+def sha256(*parts: bytes) -> bytes:
+    """SHA-256 over the concatenation of `parts`."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def pre_authentication_encoding(payload_type: str, body: bytes) -> bytes:
+    """DSSE v1 PAE: what a signature covers (https://github.com/secure-systems-lab/dsse, protocol.md)."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse JSON as RFC 8259 and I-JSON (RFC 7493) want it.
+
+    RecordError for duplicate keys, NaN, infinities, numbers beyond a double, lone surrogates, text that is not UTF-8,
+    or nesting deeper than `MAX_JSON_DEPTH`.
+    """
+    try:
+        decoded = text.decode("utf-8")
+        _check_depth(decoded)
+        value = json.loads(
+            decoded,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
+        # Lone surrogates (\ud800) are no characters; encoding is the cheapest way to find one anywhere.
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except RecordError:
+        raise
+    except (UnicodeError, ValueError, RecursionError):
+        raise RecordError("the value is not well-formed JSON in UTF-8; send one JSON object") from None
+    return value
+
+
+def canonical_json(value: Any) -> bytes:
+    """The one spelling of a JSON value: keys sorted, no white space, UTF-8.
+
+    Equal to RFC 8785 for objects with keys of the basic plane, strings and integers; numbers with a fraction keep Python's
+    shortest form. Used only to compare and hash values inside one deployment.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    ).encode()
+
+
+def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for char in text:
+        if in_string:
+            in_string, escaped = escaped or char != '"', char == "\\" and not escaped
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                raise RecordError(
+                    f"the JSON is nested deeper than {MAX_JSON_DEPTH} levels; send flatter arguments"
+                )
+        elif char in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> JsonObject:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise RecordError("a JSON object names a key twice; name every key once")
+    return unique
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise RecordError("NaN and infinities are not JSON; send a number or null")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in {float("inf"), float("-inf")}:
+        raise RecordError("a number is too large for a double; send it as a string")
+    return number
+
+
+def _bounded(text: str) -> int:
+    if len(text) > 20:  # noqa: PLR2004  # more digits than 64 bits hold
+        raise RecordError("a number is too large; send it as a string")
+    return int(text)

@@ -1,0 +1,128 @@
+"""The envelope of a signed record: payload type, exact bytes, `sig` header.
+
+`sig` is ASCII `<key id>:<base64url Ed25519 signature>` over DSSE's pre-authentication encoding of (payload type, value).
+Payload types: `application/vnd.sluicegate.<kind>.v1+avro;fp=<16 hex>` or `application/vnd.sluicegate.<kind>.v1+json`.
+The header `content-type` carries the payload type; `application/json` is read as the JSON payload type of the record's
+`ce_type`. `ce_type` is `sluicegate.<kind>.v1` (CloudEvents 1.0, Kafka protocol binding).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from .canonical import pre_authentication_encoding, sha256
+from .errors import RecordError, SignatureError
+from .fields import decode_base64url, encode_base64url
+from .grant import Signed
+from .keys import PrivateKey, PublicKey
+
+Headers = tuple[tuple[str, bytes], ...]
+"""Record headers in order, names may repeat."""
+
+SIGNATURE_HEADER: Final = "sig"
+PATH_HEADER: Final = "sig-path"
+CONTENT_TYPE: Final = "content-type"
+_PAYLOAD_TYPE = re.compile(
+    r"application/vnd\.sluicegate\.(?P<kind>[a-z-]{1,32})\.v1\+(?:json|avro;fp=(?P<fingerprint>[0-9a-f]{16}))",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadType:
+    """What a value claims to be: the kind of record, and the Avro schema or None for JSON."""
+
+    kind: str
+    fingerprint: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "PayloadType":
+        """RecordError when `text` is no payload type of ours."""
+        match = _PAYLOAD_TYPE.fullmatch(text)
+        if not match:
+            raise RecordError("the content type is none of sluicegate's; see `sluicegate sign --help`")
+        return cls(match["kind"], match["fingerprint"])
+
+    def __str__(self) -> str:
+        """The payload type as it is signed and sent."""
+        encoding = f"avro;fp={self.fingerprint}" if self.fingerprint else "json"
+        return f"application/vnd.sluicegate.{self.kind}.v1+{encoding}"
+
+
+def header(headers: Headers, name: str) -> bytes | None:
+    """The one header of this name, None when absent; RecordError when it is there twice (header smuggling)."""
+    found = [value for key, value in headers if key == name]
+    if len(found) > 1:
+        raise RecordError(f"the header `{name}` is there more than once; send it once")
+    return found[0] if found else None
+
+
+def sign(key: PrivateKey, payload_type: str, value: bytes) -> str:
+    """The `sig` of exactly these bytes."""
+    return f"{key.key_id}:{encode_base64url(key.sign(pre_authentication_encoding(payload_type, value)))}"
+
+
+def split_signature(sig: str) -> tuple[str, bytes]:
+    """The key id and the raw signature of a `sig`; SignatureError when it is not formed like one."""
+    key_id, colon, signature = sig.partition(":")
+    if not colon or not re.fullmatch(r"[0-9a-f]{16}", key_id, re.ASCII):
+        raise SignatureError("`sig` is not `<key id>:<base64url signature>`")
+    try:
+        return key_id, decode_base64url(signature)
+    except ValueError:
+        raise SignatureError("`sig` is not `<key id>:<base64url signature>`") from None
+
+
+def verify(key: PublicKey, signed: Signed) -> None:
+    """SignatureError unless `key` signed exactly this payload type and value."""
+    key_id, signature = split_signature(signed.sig)
+    if key_id != key.key_id:
+        raise SignatureError("the key id names another key")
+    key.verify(pre_authentication_encoding(signed.payload_type, signed.value), signature)
+
+
+def envelope_digest(payload_type: str, value: bytes) -> bytes:
+    """SHA-256 over what the signature covers: the action digest of an action."""
+    return sha256(pre_authentication_encoding(payload_type, value))
+
+
+def signed_part(headers: Headers, value: bytes) -> Signed:
+    """What a record's headers and value say was signed.
+
+    RecordError when headers are missing, doubled, not ASCII, or disagree about the kind; SignatureError without `sig`.
+    """
+    payload_type = _payload_type(headers)
+    sig = header(headers, SIGNATURE_HEADER)
+    if sig is None:
+        raise SignatureError("the record is not signed; send the header `sig`")
+    return Signed(payload_type=str(payload_type), value=value, sig=_ascii(sig))
+
+
+def _payload_type(headers: Headers) -> PayloadType:
+    content_type, ce_type = header(headers, CONTENT_TYPE), header(headers, "ce_type")
+    if content_type is None:
+        raise RecordError("the header `content-type` is missing; see `sluicegate sign --help`")
+    kind = _kind(_ascii(ce_type)) if ce_type is not None else None
+    text = _ascii(content_type)
+    if text == "application/json":
+        if kind is None:
+            raise RecordError("JSON needs the header `ce_type`, such as `sluicegate.action.v1`")
+        return PayloadType(kind)
+    payload_type = PayloadType.parse(text)
+    if kind is not None and kind != payload_type.kind:
+        raise RecordError("`ce_type` and `content-type` name different kinds of record")
+    return payload_type
+
+
+def _kind(ce_type: str) -> str:
+    match = re.fullmatch(r"sluicegate\.([a-z-]{1,32})\.v1", ce_type, re.ASCII)
+    if not match:
+        raise RecordError("the header `ce_type` is not `sluicegate.<kind>.v1`")
+    return match[1]
+
+
+def _ascii(value: bytes) -> str:
+    try:
+        return value.decode("ascii")
+    except UnicodeDecodeError:
+        raise RecordError("a header of the envelope is not ASCII") from None

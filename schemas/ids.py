@@ -1,0 +1,32 @@
+"""Ids and places that are derived, never drawn: from input positions, from names, from lanes."""
+
+import base64
+
+from .canonical import sha256
+
+
+def derived_id(prefix: str, *parts: str | int) -> str:
+    """`<prefix>-` and 26 characters of base32 over the parts: same parts, same id."""
+    text = "\x1f".join(str(part) for part in parts).encode()
+    return prefix + "-" + base64.b32encode(sha256(text)[:16]).decode("ascii").rstrip("=").lower()
+
+
+def partition_of(lane: str, partitions: int) -> int:
+    """The partition of a lane: Kafka's default partitioner, murmur2 of the key (`murmur2_random` in librdkafka)."""
+    return (murmur2(lane.encode()) & 0x7FFFFFFF) % partitions
+
+
+def murmur2(key: bytes) -> int:
+    """MurmurHash2, 32 bit, with Kafka's seed (org.apache.kafka.common.utils.Utils.murmur2)."""
+    mask, mix = 0xFFFFFFFF, 0x5BD1E995
+    length = len(key)
+    state = (0x9747B28C ^ length) & mask
+    whole = length & ~3
+    for start in range(0, whole, 4):
+        block = int.from_bytes(key[start : start + 4], "little") * mix & mask
+        block = (block ^ (block >> 24)) * mix & mask
+        state = (state * mix & mask) ^ block
+    if length > whole:
+        state = (state ^ int.from_bytes(key[whole:], "little")) * mix & mask
+    state = (state ^ (state >> 13)) * mix & mask
+    return state ^ (state >> 15)

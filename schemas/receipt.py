@@ -1,0 +1,48 @@
+"""What executors write to `receipts`: "I take this grant", then "this is what happened". Digests, no values."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .fields import Digest, ExecutorName, Milliseconds, Name, Wire
+
+
+class Claim(Wire):
+    """The executor takes a grant: committed before it acts, at most once per grant."""
+
+    kind: Literal["claim"] = "claim"
+    deployment: Name
+    claim_id: Name
+    grant_id: Name
+    action_id: Name
+    action_digest: Digest
+    lane: Name
+    executor: ExecutorName
+    claimed_at_ms: Milliseconds
+
+
+class Happened(StrEnum):
+    """What a receipt reports."""
+
+    EXECUTED = "executed"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+class Receipt(Wire):
+    """What happened to a grant. `check` names the first check that failed, `failure` the class of the handler's error."""
+
+    kind: Literal["receipt"] = "receipt"
+    deployment: Name
+    receipt_id: Name
+    grant_id: Name
+    claim_id: Name | None
+    action_id: Name
+    lane: Name
+    executor: ExecutorName
+    happened: Annotated[Happened, Field(strict=False)]
+    check: Name | None = None
+    failure: Name | None = None
+    result_digest: Digest | None = None
+    created_at_ms: Milliseconds

@@ -1,0 +1,89 @@
+"""What the gate keeps per action, as written to its changelogs. Raw argument bytes only while a request waits."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .approval import FrozenRequirement
+from .decision import Choice
+from .fields import Digest, Milliseconds, Name, Offset, Partition, Wire
+from .grant import Signed
+from .outcome import OutcomeKind
+
+
+class Phase(StrEnum):
+    """Where an action stands that is not closed yet."""
+
+    WAITING = "waiting"
+    GRANTED = "granted"
+    CLAIMED = "claimed"
+    UNKNOWN = "unknown"
+
+
+class CountedDecision(Wire):
+    """A decision that counted, with the person it resolved to and the groups they were in when they decided."""
+
+    decision_id: Name
+    person: Name
+    groups: tuple[Name, ...]
+    choice: Annotated[Choice, Field(strict=False)]
+    signed: Signed
+
+
+class Waiting(Wire):
+    """A request that is open: what is needed, who decided, and the exact action it is about."""
+
+    request_id: Name
+    revision: Annotated[int, Field(ge=1)]
+    requirement: FrozenRequirement
+    excluded: tuple[Name, ...]
+    view_digests: tuple[Digest, ...]
+    view_complete: bool
+    decisions: tuple[CountedDecision, ...] = ()
+    action: Signed
+
+
+class Granted(Wire):
+    """A grant that was written, and how far its executor has come."""
+
+    grant_id: Name
+    executor: Name
+    expires_at_ms: Milliseconds
+    excluded: tuple[Name, ...]
+    lease_ms: Milliseconds
+    claim_id: Name | None = None
+    claimed_at_ms: Milliseconds | None = None
+
+
+class Pending(Wire):
+    """An action that is not closed. Exactly one of `waiting` and `granted` is set."""
+
+    kind: Literal["pending"] = "pending"
+    action_id: Name
+    action_digest: Digest
+    content_digest: Digest
+    lane: Name
+    agent: Name
+    type: Name
+    rules: tuple[str, ...]
+    partition: Partition
+    offset: Offset
+    append_ms: Milliseconds
+    phase: Annotated[Phase, Field(strict=False)]
+    waiting: Waiting | None = None
+    granted: Granted | None = None
+
+
+class Closed(Wire):
+    """The marker an ended action leaves behind for the closing window, so that a copy finds its answer.
+
+    The store packs it; see `processors.closed`.
+    """
+
+    kind: Literal["closed"] = "closed"
+    content_digest: Digest
+    outcome: Annotated[OutcomeKind, Field(strict=False)]
+    reason: Name | None
+    offset: Offset
+    closed_at_ms: Milliseconds

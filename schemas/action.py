@@ -17,7 +17,7 @@ class AccountName(Wire):
 class Action(Wire):
     """An operation an agent intends; nothing runs because this record exists.
 
-    `action_id` is the agent's idempotency key. `nonce` keeps the digest from being guessed. `supersedes` makes this an edit
+    (`agent`, `action_id`) names it: the id is the agent's idempotency key, and no agent can take another's. `nonce` keeps the digest from being guessed. `supersedes` makes this an edit
     of an earlier action of the same agent. `on_behalf_of` is a claim of the agent, never proof.
     """
 

@@ -62,6 +62,7 @@ class Tally(Wire):
     request_id: Name
     action_id: Name
     lane: Name
+    agent: Name
     person: Name | None
     counted: bool
     reason: Name | None = None
@@ -88,6 +89,7 @@ class Resolution(Wire):
     request_id: Name
     action_id: Name
     lane: Name
+    agent: Name
     resolution: ResolutionKind
     people: tuple[Name, ...]
     reason: Name | None = None

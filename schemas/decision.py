@@ -30,6 +30,7 @@ class Decision(Wire):
     action_digest: Digest
     view_digest: Digest
     lane: Name
+    agent: Name
     account: AccountName
     choice: Annotated[Choice, Field(strict=False)]
     reason: Reason | None = None
@@ -53,6 +54,7 @@ class Reconciliation(Wire):
     action_id: Name
     grant_id: Name
     lane: Name
+    agent: Name
     account: AccountName
     settled: Annotated[Settled, Field(strict=False)]
     reason: Reason

@@ -128,7 +128,7 @@ class PolicyText(Wire):
 
 
 class Pause(Wire):
-    """Hold what matches: everything, one action type, one executor, or one agent, while `active`."""
+    """Stop what matches: everything, one action type, one executor, or one agent, while `active`."""
 
     action_type: Name | None = None
     executor: ExecutorName | None = None

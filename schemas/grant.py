@@ -25,6 +25,7 @@ class Grant(Wire):
     action_id: Name
     action_digest: Digest
     lane: Name
+    agent: Name
     executor: ExecutorName
     type: Name
     issued_at_ms: Milliseconds

@@ -32,11 +32,15 @@ class OutcomeKind(StrEnum):
 
 
 class Outcome(Wire):
-    """What has become of one action. `reason` is a code, `rules` name the policy's rules that decided."""
+    """What has become of one action. `reason` is a code, `rules` name the policy's rules that decided.
+
+    `action_digest` is that of the record this answers: a conflict names the copy that was refused, not the first record.
+    """
 
     kind: Literal["outcome"] = "outcome"
     outcome_id: Name
     action_id: Name
+    action_digest: Digest
     lane: Name
     agent: Name
     outcome: Annotated[OutcomeKind, Field(strict=False)]

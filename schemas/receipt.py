@@ -18,6 +18,7 @@ class Claim(Wire):
     action_id: Name
     action_digest: Digest
     lane: Name
+    agent: Name
     executor: ExecutorName
     claimed_at_ms: Milliseconds
 
@@ -40,6 +41,7 @@ class Receipt(Wire):
     claim_id: Name | None
     action_id: Name
     lane: Name
+    agent: Name
     executor: ExecutorName
     happened: Annotated[Happened, Field(strict=False)]
     check: Name | None = None

@@ -90,7 +90,7 @@ class Resolution(Wire):
     action_id: Name
     lane: Name
     agent: Name
-    resolution: ResolutionKind
+    resolution: Annotated[ResolutionKind, Field(strict=False)]
     people: tuple[Name, ...]
     reason: Name | None = None
     resolved_at_ms: Milliseconds

@@ -1,0 +1,238 @@
+"""Records to bytes and back: Avro in the Confluent frame, or JSON for those who have no Avro.
+
+`encode` writes the newest schema; `decode` reads every released one. Whatever the bytes are, `decode` returns a valid model
+or raises RecordError, and the error never repeats what the bytes said.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+
+from fastavro import schemaless_reader, schemaless_writer
+from pydantic import ValidationError
+
+from .canonical import canonical_json, parse_json
+from .envelope import PayloadType
+from .errors import RecordError
+from .fields import JsonObject, Wire
+from .kinds import MODELS
+from .released import ReleasedSchema, released_schemas
+
+KIB: Final = 1024
+ACTION_BYTES: Final = 256 * KIB
+"""The longest action that is parsed; a longer one is a dead letter."""
+
+_LIMITS: Final[Mapping[str, int]] = {
+    "action": ACTION_BYTES,
+    "withdrawal": ACTION_BYTES,
+    "decision": KIB * KIB,
+    "reconciliation": KIB * KIB,
+    "claim": KIB * KIB,
+    "receipt": KIB * KIB,
+    "document": KIB * KIB,
+}
+_LARGEST: Final = 8 * KIB * KIB
+"""Of every other kind: the largest message that any topic accepts."""
+
+JSON_KINDS: Final = frozenset({
+    "action", "withdrawal", "decision", "reconciliation", "document",
+    "approval-request", "tally", "resolution", "outcome", "audit-entry",
+})  # fmt: skip
+"""Kinds that may travel as JSON: what others write by hand, and what a bot without Avro reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Exact bytes and what they claim to be: together what a signature covers."""
+
+    payload_type: str
+    value: bytes
+
+
+def encode(model: Wire) -> Encoded:
+    """Write a record as Avro; RecordError when its JSON or its size would be refused by a reader."""
+    written = _WRITTEN[type(model)]
+    buffer = BytesIO()
+    buffer.write(written.frame)
+    try:
+        schemaless_writer(buffer, written.schema, written.plain(model))
+    except (UnicodeError, ValueError, OverflowError, TypeError):
+        raise RecordError(f"this `{written.kind}` cannot be written; check its strings and numbers") from None
+    value = buffer.getvalue()
+    _check_size(value, written.kind)
+    return Encoded(written.payload_type, value)
+
+
+def encode_json(model: Wire) -> Encoded:
+    """Write a record as JSON, without Avro; RecordError for a kind that only travels as Avro."""
+    kind = _WRITTEN[type(model)].kind
+    if kind not in JSON_KINDS:
+        raise RecordError(f"a record of kind `{kind}` does not travel as JSON; send it as Avro")
+    value = model.model_dump_json().encode()
+    _check_size(value, kind)
+    parse_json(value)
+    return Encoded(str(PayloadType(kind)), value)
+
+
+def decode(payload_type: str, value: bytes, kinds: Collection[str]) -> Wire:
+    """Read a record of one of these kinds.
+
+    RecordError when the payload type is unknown or names another kind, when the frame names another schema, when bytes are
+    missing or left over, when the value is too long, and when a field is missing, unknown, or not what the model wants.
+    """
+    read = _READ.get(payload_type) or _unknown(payload_type)
+    if read.kind not in kinds:
+        raise RecordError(f"a record of kind `{read.kind}` has no place here; see the table of topics")
+    _check_size(value, read.kind)
+    try:
+        return read.model(value)
+    except ValidationError as error:
+        raise RecordError(_explain(read.kind, error)) from None
+
+
+def _unknown(payload_type: str) -> "_Read":
+    parsed = PayloadType.parse(payload_type)
+    if parsed.kind not in MODELS:
+        raise RecordError("the payload type names no kind of record that sluicegate knows")
+    if parsed.fingerprint is None:
+        raise RecordError(f"a record of kind `{parsed.kind}` does not travel as JSON; send it as Avro")
+    raise RecordError(f"the schema of this `{parsed.kind}` is not known here; update this installation")
+
+
+def _check_size(value: bytes, kind: str) -> None:
+    limit = _LIMITS.get(kind, _LARGEST)
+    if len(value) > limit:
+        raise RecordError(f"a record of kind `{kind}` has at most {limit} bytes; send less")
+
+
+def _explain(kind: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if first["type"] == "extra_forbidden":
+        return f"the `{kind}` has a field that its schema does not have; leave it out"
+    # INVARIANT: a key of a map is a value of the record; only names of our own fields are repeated.
+    path = ".".join(str(part) for part in first["loc"] if isinstance(part, int) or part in _FIELD_NAMES)
+    return f"the field `{path}` of the `{kind}` is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
+# --- tables, built once -------------------------------------------------------------------------------------------------
+
+_Plain = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How one model is written."""
+
+    kind: str
+    payload_type: str
+    frame: bytes
+    schema: Any
+    plain: _Plain
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """How one payload type is read."""
+
+    kind: str
+    model: Callable[[bytes], Wire]
+
+
+def _plain_record(model: type[Wire]) -> _Plain:
+    """A function from a model to the dict that fastavro writes; a model of plain fields is its own `__dict__`."""
+    changes = {
+        name: change
+        for name, field in model.model_fields.items()
+        if (change := _plain_field(field.annotation)) is not None
+    }
+    if not changes:
+        return vars
+
+    def plain(record: Wire) -> dict[str, Any]:
+        fields = record.__dict__.copy()
+        for name, change in changes.items():
+            fields[name] = change(fields[name])
+        return fields
+
+    return plain
+
+
+def _plain_field(annotation: Any) -> _Plain | None:
+    if annotation == JsonObject:
+        return _json_text
+    if isinstance(annotation, type) and issubclass(annotation, Wire):
+        return _plain_record(annotation)
+    inner = (
+        _plain_field(get_args(annotation)[0]) if get_origin(annotation) in {Union, UnionType, tuple} else None
+    )
+    if inner is None:
+        return None
+    if get_origin(annotation) is tuple:
+        return lambda values: [inner(value) for value in values]
+    return lambda value: None if value is None else inner(value)
+
+
+def _json_text(value: Any) -> str:
+    text = canonical_json(value)
+    parse_json(text)  # what no reader accepts must not be signed and sent
+    return text.decode()
+
+
+def _reader(kind: str, version: ReleasedSchema, newest: ReleasedSchema) -> Callable[[bytes], Wire]:
+    model, frame, written = MODELS[kind], version.frame, version.parsed
+    wanted = None if version is newest else newest.parsed
+    recorded = tuple(name for name, field in model.model_fields.items() if field.annotation == JsonObject)
+
+    def read(value: bytes) -> Wire:
+        if not value.startswith(frame):
+            raise RecordError(
+                f"the value does not begin with the frame of the schema that this `{kind}` names"
+            )
+        body = BytesIO(value)
+        body.seek(len(frame))
+        try:
+            fields: Any = schemaless_reader(body, written, wanted)
+        except Exception:  # noqa: BLE001  # foreign code on hostile bytes: whatever it raises, the bytes are no record
+            raise RecordError(f"the value is no Avro of the schema that this `{kind}` names") from None
+        if body.tell() != len(value):
+            raise RecordError(f"bytes are left over behind the `{kind}`; send exactly one record")
+        for name in recorded:
+            fields[name] = parse_json(fields[name].encode())
+        # Avro has fixed the types; lax mode only lets lists become tuples and strings become enums.
+        return model.model_validate(fields, strict=False)
+
+    return read
+
+
+def _json_reader(kind: str) -> Callable[[bytes], Wire]:
+    model = MODELS[kind]
+
+    def read(value: bytes) -> Wire:
+        parse_json(value)  # refuses what pydantic's parser lets pass: a key named twice, NaN, lone surrogates
+        return model.model_validate_json(value)
+
+    return read
+
+
+_RELEASED: Final = released_schemas()
+
+_WRITTEN: Final[Mapping[type[Wire], _Written]] = {
+    MODELS[kind]: _Written(
+        kind=kind,
+        payload_type=str(PayloadType(kind, versions[-1].fingerprint)),
+        frame=versions[-1].frame,
+        schema=versions[-1].parsed,
+        plain=_plain_record(MODELS[kind]),
+    )
+    for kind, versions in _RELEASED.items()
+}
+
+_READ: Final[Mapping[str, _Read]] = {
+    str(PayloadType(kind, version.fingerprint)): _Read(kind, _reader(kind, version, versions[-1]))
+    for kind, versions in _RELEASED.items()
+    for version in versions
+} | {str(PayloadType(kind)): _Read(kind, _json_reader(kind)) for kind in JSON_KINDS}
+
+_FIELD_NAMES: Final = frozenset(name for model in Wire.__subclasses__() for name in model.model_fields)

@@ -1,0 +1,161 @@
+"""The Common Expression Language behind `Evaluator`, by the C++ runtime (`cel-expr-python`).
+
+What it does that one would not expect: an error is a value of its own type, not an exception; the messages of errors
+quote the action's values, so none is passed on; a select on a map converts the whole map; more than 10,000 loop steps,
+or text that is no Unicode, raise.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cel_expr_python import cel
+
+from .cel_lint import ROOT, Lint
+from .cel_syntax import parse
+from .expressions import Checked, Condition, Failed, Fault, Fused
+
+MAX_CONDITION = 80_000
+"""Largest condition, in characters; the engine's own limit is 100,000."""
+
+_ANY_MAP = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
+_DECLARED = {
+    "string": cel.Type.STRING,
+    "int": cel.Type.INT,
+    "bool": cel.Type.BOOL,
+    "number": cel.Type.DYN,
+    "list": cel.Type.List(cel.Type.DYN),
+    "map": _ANY_MAP,
+    "any": cel.Type.DYN,
+}
+_FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
+_QUOTED = re.compile(r"'([^']*)'")
+_BOOLEAN = ("BOOL", "DYN")
+
+# Beginnings of the engine's error messages, which go on with values of the action, and what we say instead.
+_KINDS = (
+    ("NOT_FOUND: Key not found", "a missing key"),
+    ("UNKNOWN: No matching overloads", "a value of an unexpected type"),
+    ("INVALID_ARGUMENT: Applying SELECT", "a value of an unexpected type"),
+    ("INVALID_ARGUMENT: String to Timestamp", "not a timestamp"),
+    ("INVALID_ARGUMENT: String to Duration", "not a duration"),
+    ("INVALID_ARGUMENT: invalid regular", "not a regular expression"),
+)
+
+
+class CelEvaluator:
+    """CEL with one variable, `action`, a map whose values have no declared type."""
+
+    fused_limit = 90_000
+
+    def __init__(self) -> None:
+        self._environment = cel.NewEnv(variables={ROOT: _ANY_MAP})
+
+    def check(self, condition: str) -> Checked | tuple[Fault, ...]:
+        """What the condition looks at, or everything that is wrong with it."""
+        if len(condition) > MAX_CONDITION:
+            return (Fault(1, 1, f"longer than {MAX_CONDITION:,} characters; use several rules"),)
+        program, faults = _compiled(self._environment, condition)
+        if faults:
+            return faults
+        found: list[Fault] = []
+
+        def complain(offset: int, problem: str) -> None:
+            found.append(Fault(*_line_and_column(condition, offset), problem))
+
+        lint = Lint(complain)
+        lint.walk(parse(program.serialize()))
+        kind = program.return_type().name()
+        if kind not in _BOOLEAN:
+            complain(0, f"gives {kind}, not true or false; compare it with something")
+        for offset, pattern in lint.patterns:
+            if not self._is_pattern(pattern):
+                complain(offset, "not a regular expression (RE2); correct the pattern")
+        return tuple(found) or Checked(frozenset(lint.reads), frozenset(lint.tests))
+
+    def check_types(self, condition: str, arguments: Mapping[str, str]) -> tuple[Fault, ...]:
+        """What is wrong with a checked condition when the arguments have these declared types."""
+        declared = {f"{ROOT}.arguments.{name}": _DECLARED[kind] for name, kind in arguments.items()}
+        environment = cel.NewEnv(variables={ROOT: _ANY_MAP, **declared})
+        program, faults = _compiled(environment, condition)
+        if faults:
+            return faults
+        kind = program.return_type().name()
+        return () if kind in _BOOLEAN else (Fault(1, 1, f"gives {kind}, not true or false; compare it"),)
+
+    def compile(self, condition: str) -> Condition:
+        """A checked condition, ready to run."""
+        return _CelCondition(self._environment, self._environment.compile(condition))
+
+    def fuse(self, conditions: Sequence[str]) -> Fused:
+        """Checked conditions as one program that gives the numbers of those that hold.
+
+        The newline ends a `//` comment at the end of a condition. A condition that compiles alone cannot close the
+        parentheses around it.
+        """
+        choices = (f"({condition}\n) ? {number} : -1" for number, condition in enumerate(conditions))
+        text = f"[{','.join(choices)}].filter(n, n >= 0)"
+        return _CelFused(self._environment, self._environment.compile(text))
+
+    def _is_pattern(self, text: str) -> bool:
+        """Whether the engine accepts a pattern; it looks at it only when it runs."""
+        program = self._environment.compile(f"''.matches({ROOT}.pattern)")
+        answer = program.eval(self._environment.Activation({ROOT: {"pattern": text}})).plain_value()
+        return isinstance(answer, bool)
+
+
+class _CelCondition:
+    def __init__(self, environment: Any, program: Any) -> None:
+        self._environment, self._program = environment, program
+
+    def holds(self, facts: Mapping[str, Any]) -> bool | Failed:
+        value = self._program.eval(self._environment.Activation({ROOT: facts}))
+        answer = value.plain_value()
+        if isinstance(answer, bool):
+            return answer
+        return _failed(answer) if value.type().name() == "ERROR" else Failed("neither true nor false")
+
+
+class _CelFused:
+    def __init__(self, environment: Any, program: Any) -> None:
+        self._environment, self._program = environment, program
+
+    def which_hold(self, facts: Mapping[str, Any]) -> Sequence[int] | Failed:
+        answer = self._program.eval(self._environment.Activation({ROOT: facts})).plain_value()
+        return answer if isinstance(answer, list) else _failed(answer)
+
+
+def _failed(message: object) -> Failed:
+    """The kind of an error; the message itself may quote the action and goes nowhere."""
+    text = str(message)
+    return Failed(next((kind for start, kind in _KINDS if text.startswith(start)), "evaluation failed"))
+
+
+def _compiled(environment: Any, condition: str) -> tuple[Any, tuple[Fault, ...]]:
+    try:
+        return environment.compile(condition), ()
+    except RuntimeError as error:
+        return None, _faults(str(error))
+
+
+def _faults(message: str) -> tuple[Fault, ...]:
+    """The engine's complaints about a text; they quote only the text, which is the operator's own."""
+    found = [
+        Fault(max(1, int(line)), max(1, int(column)), _worded(problem))
+        for line, column, problem in _FAULT.findall(message)
+    ]
+    return tuple(found) or (Fault(1, 1, f"{_worded(message.splitlines()[0])}"),)
+
+
+def _worded(problem: str) -> str:
+    """One of the engine's sentences in ours: backticks, no lists of tokens, and what to do."""
+    said = problem.removesuffix("(in container '')").split(" expecting ")[0].strip()
+    said = _QUOTED.sub(r"`\1`", said.replace("''", "'"))
+    if "recursion" in said:
+        return "nested too deeply; use several rules"
+    return f"{said[:1].lower()}{said[1:]}; correct the condition"
+
+
+def _line_and_column(text: str, offset: int) -> tuple[int, int]:
+    before = text[:offset]
+    return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1

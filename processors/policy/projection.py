@@ -1,0 +1,141 @@
+"""What rules see of an action: its facts, capped in size so that a verdict's cost is bounded.
+
+A value over a cap is left out and its path is listed as unreadable. Leaving it out must never make a rule weaker:
+
+- a rule that selects the value, or anything below it, meets a missing key, which is an error, and a rule that errs
+  never weakens the verdict;
+- a rule that tests it with `has()`, or reads a map around it as a whole (`size`, `in`, `==`, a loop), would not notice
+  that it is gone: `matching` lets such a rule err without evaluating it.
+
+A list is never shortened: one unreadable element makes the whole list unreadable. So what was cut lies always at a
+path of map keys, and the two cases above are all there are. Numbers outside 64 bits, NaN, infinities, text that is not
+Unicode and keys that are not text are unreadable too: the evaluator would read them wrongly or not at all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+MAX_TEXT = 16_384
+"""Characters of one string."""
+MAX_TOTAL_TEXT = 65_536
+"""Characters of all strings and keys together."""
+MAX_ENTRIES = 1_000
+"""Elements of one list, entries of one map."""
+MAX_VALUES = 2_000
+"""Values in total, nested ones included."""
+MAX_DEPTH = 12
+"""Maps and lists inside each other."""
+MAX_UNREADABLE = 32
+"""Unreadable places; with more of them the arguments are unreadable as a whole."""
+
+_INT64_MIN = -(2**63)
+_UINT64_MAX = 2**64 - 1
+
+FactPath = tuple[str, ...]
+"""Keys from the action down: `("arguments", "rows")` is `action.arguments.rows`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The facts of one action that rules may read.
+
+    Attributes:
+        action_type: chooses the rules; also the fact `action.type`.
+        facts: `type`, `agent`, `arguments`, and `on_behalf_of` and `lane` when the action has them. Raw values.
+        unreadable: places that were left out because they are over a cap.
+    """
+
+    action_type: str
+    facts: Mapping[str, Any]
+    unreadable: tuple[FactPath, ...] = ()
+
+
+def project(
+    action_type: str,
+    agent: str | None,
+    arguments: Mapping[str, Any] | None,
+    *,
+    on_behalf_of: str | None = None,
+    lane: str | None = None,
+) -> Projection:
+    """The size-capped projection of an action; what is None is a missing fact."""
+    given = {
+        "type": action_type,
+        "agent": agent,
+        "on_behalf_of": on_behalf_of,
+        "lane": lane,
+        "arguments": arguments,
+    }
+    cut = _Cut()
+    facts = cut.map({name: value for name, value in given.items() if value is not None}, ())
+    if len(cut.unreadable) > MAX_UNREADABLE:
+        facts.pop("arguments", None)
+        kept = [path for path in cut.unreadable if path[0] != "arguments"]
+        return Projection(action_type, facts, (*kept, ("arguments",)))
+    return Projection(action_type, facts, tuple(cut.unreadable))
+
+
+class _Unreadable(Exception):  # noqa: N818 - a way out of the recursion, never seen outside
+    """A value is over a cap."""
+
+
+@dataclass(slots=True)
+class _Cut:
+    """One walk over one action, with what is left of the budget."""
+
+    text: int = MAX_TOTAL_TEXT
+    values: int = MAX_VALUES
+    unreadable: list[FactPath] = field(default_factory=list)
+
+    def map(self, source: Mapping[Any, Any], path: FactPath | None, depth: int = 0) -> dict[str, Any]:
+        """Copy a map without what is over a cap; inside a list (`path` is None) nothing can be left out."""
+        if len(source) > MAX_ENTRIES or depth > MAX_DEPTH:
+            raise _Unreadable
+        copy = {}
+        for key, value in source.items():
+            if not isinstance(key, str):
+                raise _Unreadable
+            self._take(key)
+            below = None if path is None else (*path, key)
+            try:
+                copy[key] = self._value(value, below, depth + 1)
+            except _Unreadable:
+                if below is None:
+                    raise
+                self.unreadable.append(below)
+        return copy
+
+    def _value(self, value: Any, path: FactPath | None, depth: int) -> Any:
+        self.values -= 1
+        if self.values < 0:
+            raise _Unreadable
+        match value:
+            case str():
+                self._take(value)
+            case None | bool():
+                pass
+            case int():
+                _require(_INT64_MIN <= value <= _UINT64_MAX)
+            case float():
+                _require(isfinite(value))
+            case Mapping():
+                return self.map(value, path, depth)
+            case list() | tuple():
+                _require(len(value) <= MAX_ENTRIES and depth <= MAX_DEPTH)
+                return [self._value(element, None, depth + 1) for element in value]
+            case _:
+                raise _Unreadable
+        return value
+
+    def _take(self, text: str) -> None:
+        self.text -= len(text)
+        _require(len(text) <= MAX_TEXT and self.text >= 0)
+        # A lone surrogate is no Unicode text, and the evaluator stops at it.
+        _require(text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def _require(readable: bool) -> None:  # noqa: FBT001 - reads as a statement
+    if not readable:
+        raise _Unreadable

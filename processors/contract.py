@@ -139,8 +139,10 @@ class Topology(Protocol, Generic[Tables]):
         positions: Mapping[str, int],
         reachable: frozenset[str],
     ) -> Tables:
-        """Tables after these records; `positions` is the next offset per table topic, `reachable` the executors whose
-        topic exists with the right number of partitions.
+        """Tables after these records.
+
+        `positions` is the next offset per table topic, `reachable` the executors whose topic exists with the right number of
+        partitions.
         """
         ...
 

@@ -83,7 +83,7 @@ def apply_documents(
     return replace(fold.result(), positions=dict(positions), reachable=reachable)
 
 
-class _Ignored(Exception):
+class _Ignored(Exception):  # noqa: N818  # a way out of the fold, never seen outside
     """This document does not count."""
 
     def __init__(self, reason: Reason) -> None:

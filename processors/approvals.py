@@ -1,0 +1,388 @@
+"""Hold a request until its quorum, a rejection, or its deadline.
+
+Source: actions (verdict review), decisions, punctuation `deadline`.  Store: pending.
+Sinks: approvals, execution.<executor>, outcomes, audit.
+
+The requirement is frozen into the request. When it is met, the stricter of frozen and current policy holds: a current `deny`
+wins, and if more people are needed now the request is raised and earlier decisions stand.
+"""
+
+from collections.abc import Mapping
+
+from sluicegate.schemas import codec
+from sluicegate.schemas.action import Action
+from sluicegate.schemas.approval import ApprovalRequest, FrozenRequirement, Resolution, ResolutionKind, Tally
+from sluicegate.schemas.canonical import sha256
+from sluicegate.schemas.decision import Choice, Decision
+from sluicegate.schemas.grant import Signed
+from sluicegate.schemas.outcome import OutcomeKind
+from sluicegate.schemas.state import CountedDecision, Pending, Phase, Waiting
+
+from . import grants, quorum
+from .events import Event, Reason
+from .grants import Approved, action_facts
+from .intake import Authentic
+from .masking.views import render
+from .outcomes import Subject, close, send_outcome, tell
+from .pending import put_pending
+from .policy import Effect, Verdict
+from .requirements import freeze, stricter
+from .ruling import Cause, Ruling, Send
+from .separation import origin_set
+from .tables import Tables
+from .verdicts import evaluate
+
+MAX_EXCLUDED = 24
+"""People an entry can name; an origin set larger than this cannot be recorded, so such an action is denied."""
+
+
+def open_request(
+    pending: Pending, action: Action, signed: Signed, verdict: Verdict, tables: Tables, cause: Cause
+) -> Ruling | Reason:
+    """Ask the reviewers, or say why nobody can be asked."""
+    assert verdict.requirement is not None  # noqa: S101  # set for every review
+    requirement = freeze(verdict.requirement, pending.append_ms)
+    excluded = tuple(sorted(origin_set(tables.directory, action.agent, action.on_behalf_of)))
+    if len(excluded) > MAX_EXCLUDED or not _reachable(requirement, excluded, tables):
+        return Reason.UNREACHABLE_QUORUM
+    if grants.too_large(signed):
+        return Reason.TOO_LARGE
+    view = render(action, verdict.show)
+    waiting = Waiting(
+        request_id=cause.id("rq", pending.agent, pending.action_id),
+        revision=1,
+        requirement=requirement,
+        excluded=excluded,
+        view_digests=(view.digest,),
+        view_complete=view.complete,
+        action=signed,
+    )
+    held = pending.model_copy(update={"waiting": waiting})
+    request = _request(held, action, verdict, cause)
+    outcome = tell(Subject.of(held), OutcomeKind.PENDING, cause, request_id=waiting.request_id)
+    sends = (Send("approvals", request, cause.id("ar")), send_outcome(outcome))
+    facts = _request_facts(held) | {"policies": request.policies}
+    return Ruling(Event.ACTION_WAITING, facts, (put_pending(held),), sends, (outcome,), held.lane)
+
+
+def count(
+    pending: Pending | None,
+    decision: Decision,
+    trusted: Authentic,
+    person: str | Reason,
+    tables: Tables,
+    cause: Cause,
+) -> Ruling:
+    """One decision whose signature holds: it always gets a tally."""
+    refusal = (
+        person if isinstance(person, Reason) else _refusal(pending, decision, person, tables, cause.at_ms)
+    )
+    if refusal is not None or pending is None or pending.waiting is None or isinstance(person, Reason):
+        known = None if isinstance(person, Reason) else person
+        return _not_counted(pending, decision, known, refusal or Reason.NOT_WAITING, cause)
+    counted = CountedDecision(
+        decision_id=decision.decision_id,
+        person=person,
+        groups=tuple(sorted(_groups(pending.waiting.requirement, person, tables))),
+        choice=decision.choice,
+        signed=trusted.signed,
+    )
+    held = _with_decision(pending, counted)
+    ruling = _reject(held, cause) if decision.choice is Choice.REJECT else _approve(held, tables, cause)
+    return _tallied(ruling, held, decision, counted, cause)
+
+
+def expire(pending: Pending, cause: Cause) -> Ruling:
+    """The deadline passed and every decision up to it was read: they were not enough."""
+    ended = _end(pending, ResolutionKind.EXPIRED, OutcomeKind.EXPIRED, Reason.DEADLINE, cause)
+    return _renamed(ended, Event.REQUEST_EXPIRED)
+
+
+def withdraw(pending: Pending, cause: Cause) -> Ruling:
+    """The agent took the action back while it waited."""
+    ended = _end(pending, ResolutionKind.WITHDRAWN, OutcomeKind.WITHDRAWN, None, cause)
+    return _renamed(ended, Event.WITHDRAWAL_COUNTED)
+
+
+def supersede(pending: Pending, cause: Cause) -> Ruling:
+    """An edit took the place of the action while it waited."""
+    return _end(pending, ResolutionKind.SUPERSEDED, OutcomeKind.SUPERSEDED, Reason.SUPERSEDED, cause)
+
+
+def _refusal(
+    pending: Pending | None, decision: Decision, person: str, tables: Tables, append_ms: int
+) -> Reason | None:
+    """Why a decision does not count, in the order in which a reviewer would want to know."""
+    if pending is None or pending.waiting is None:
+        return Reason.NOT_WAITING
+    waiting = pending.waiting
+    if decision.request_id != waiting.request_id:
+        return Reason.UNKNOWN_REQUEST
+    if decision.action_digest != pending.action_digest:
+        return Reason.WRONG_ACTION_DIGEST
+    if decision.view_digest not in waiting.view_digests:
+        return Reason.WRONG_VIEW_DIGEST
+    if append_ms > waiting.requirement.deadline_ms:
+        return Reason.LATE
+    # INVARIANT: nobody behind an action decides on it, by what was frozen and by what is known now.
+    if person in waiting.excluded or person in _origin(pending, tables):
+        return Reason.OWN_ACTION
+    if not _groups(waiting.requirement, person, tables):
+        return Reason.NOT_IN_GROUP
+    return _unfit(waiting, decision, person)
+
+
+def _unfit(waiting: Waiting, decision: Decision, person: str) -> Reason | None:
+    already = any(d.person == person or d.decision_id == decision.decision_id for d in waiting.decisions)
+    # A person who approved may still reject before the quorum is met: that only makes the answer stricter.
+    if already and decision.choice is not Choice.REJECT:
+        return Reason.ALREADY_DECIDED
+    if waiting.requirement.reason_required and not (decision.reason or "").strip():
+        return Reason.REASON_MISSING
+    if decision.choice is Choice.APPROVE and not waiting.view_complete:
+        return Reason.INCOMPLETE_VIEW
+    return None
+
+
+def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
+    waiting = _waiting(held)
+    if not _met(waiting.requirement, waiting.decisions):
+        return Ruling(Event.DECISION_COUNTED, {}, (put_pending(held),), lane=held.lane)
+    action = codec.decode(waiting.action.payload_type, waiting.action.value, {"action"})
+    assert isinstance(action, Action)  # noqa: S101  # it was read as one when it came in
+    verdict = evaluate(tables, action)
+    if verdict.effect is Effect.DENY:
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.POLICY_CHANGED, cause)
+    raised = _raised(held, action, verdict, tables)
+    now = _waiting(raised)
+    if cause.at_ms > now.requirement.deadline_ms:
+        return _end(held, ResolutionKind.EXPIRED, OutcomeKind.EXPIRED, Reason.DEADLINE, cause)
+    if not _met(now.requirement, now.decisions):
+        return _ask_again(raised, action, verdict, tables, cause)
+    return _grant(raised, action, verdict, tables, cause)
+
+
+def _grant(held: Pending, action: Action, verdict: Verdict, tables: Tables, cause: Cause) -> Ruling:
+    waiting = _waiting(held)
+    executor = grants.route(tables, action)
+    if isinstance(executor, Reason):
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, executor, cause)
+    if grants.too_large(waiting.action, tuple(decision.signed for decision in waiting.decisions)):
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.TOO_LARGE, cause)
+    approved = Approved(waiting, waiting.excluded)
+    _, ruling = grants.issue(held, action, waiting.action, executor, verdict, tables, cause, approved)
+    resolution = _resolution(held, ResolutionKind.APPROVED, None, cause)
+    facts = {**ruling.facts, "resolution": ResolutionKind.APPROVED}
+    return Ruling(
+        Event.DECISION_COUNTED, facts, ruling.puts, (resolution, *ruling.sends), ruling.outcomes, held.lane
+    )
+
+
+def _reject(held: Pending, cause: Cause) -> Ruling:
+    """Rejection is final, whoever has approved before."""
+    return _end(held, ResolutionKind.REJECTED, OutcomeKind.REJECTED, Reason.REJECTED, cause)
+
+
+def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> Pending:
+    """The request under the stricter of frozen and current; decisions of people now excluded fall out."""
+    waiting = _waiting(held)
+    requirement = waiting.requirement
+    if verdict.requirement is not None:
+        requirement = stricter(requirement, freeze(verdict.requirement, held.append_ms))
+    excluded = frozenset(waiting.excluded) | origin_set(tables.directory, action.agent, action.on_behalf_of)
+    decisions = tuple(decision for decision in waiting.decisions if decision.person not in excluded)
+    update = {"requirement": requirement, "excluded": tuple(sorted(excluded)), "decisions": decisions}
+    return held.model_copy(update={"waiting": waiting.model_copy(update=update)})
+
+
+def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, cause: Cause) -> Ruling:
+    waiting = _waiting(held)
+    if not _reachable(waiting.requirement, waiting.excluded, tables):
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.UNREACHABLE_QUORUM, cause)
+    view = render(action, verdict.show)
+    update = {
+        "revision": waiting.revision + 1,
+        "view_digests": tuple(dict.fromkeys((*waiting.view_digests, view.digest))),
+        "view_complete": waiting.view_complete and view.complete,
+    }
+    asked = held.model_copy(update={"waiting": waiting.model_copy(update=update)})
+    request = _request(asked, action, verdict, cause)
+    facts = _request_facts(asked) | {"policies": request.policies}
+    sends = (Send("approvals", request, cause.id("ar")),)
+    return Ruling(Event.DECISION_COUNTED, facts, (put_pending(asked),), sends, lane=held.lane)
+
+
+def _end(
+    pending: Pending, kind: ResolutionKind, outcome_kind: OutcomeKind, reason: Reason | None, cause: Cause
+) -> Ruling:
+    waiting, subject = _waiting(pending), Subject.of(pending)
+    outcome = tell(subject, outcome_kind, cause, reason=reason, request_id=waiting.request_id)
+    facts = action_facts(pending) | {
+        "request_id": waiting.request_id,
+        "resolution": kind,
+        "reason": reason,
+        "deadline_ms": waiting.requirement.deadline_ms,
+    }
+    puts = close(subject, outcome_kind, cause, reason)
+    sends = (_resolution(pending, kind, reason, cause), send_outcome(outcome))
+    return Ruling(Event.DECISION_COUNTED, facts, puts, sends, (outcome,), pending.lane)
+
+
+def _tallied(
+    ruling: Ruling, held: Pending, decision: Decision, counted: CountedDecision, cause: Cause
+) -> Ruling:
+    """The ruling of a counted decision, with its tally first."""
+    waiting = _waiting(held)
+    requirement = waiting.requirement
+    people = _approvers(waiting.decisions)
+    tally = Tally(
+        decision_id=decision.decision_id,
+        request_id=waiting.request_id,
+        action_id=held.action_id,
+        lane=held.lane,
+        agent=held.agent,
+        person=counted.person,
+        counted=True,
+        people=len(people),
+        needed=requirement.quorum,
+        open_groups=quorum.open_groups(requirement.groups, people),
+    )
+    facts = {
+        **action_facts(held),
+        **_decision_facts(decision, counted.person),
+        **{name: value for name, value in ruling.facts.items() if value is not None},
+        "groups": counted.groups,
+        "counted": True,
+    }
+    sends = (Send("approvals", tally, cause.id("ta")), *ruling.sends)
+    return Ruling(Event.DECISION_COUNTED, facts, ruling.puts, sends, ruling.outcomes, held.lane)
+
+
+def _not_counted(
+    pending: Pending | None, decision: Decision, person: str | None, reason: Reason, cause: Cause
+) -> Ruling:
+    waiting = pending.waiting if pending is not None else None
+    people = _approvers(waiting.decisions) if waiting else {}
+    tally = Tally(
+        decision_id=decision.decision_id,
+        request_id=decision.request_id,
+        action_id=decision.action_id,
+        lane=decision.lane,
+        agent=decision.agent,
+        person=person,
+        counted=False,
+        reason=reason,
+        people=len(people),
+        needed=waiting.requirement.quorum if waiting else 0,
+        open_groups=quorum.open_groups(waiting.requirement.groups, people) if waiting else (),
+    )
+    facts = _decision_facts(decision, person) | {"reason": reason, "counted": False}
+    sends = (Send("approvals", tally, cause.id("ta")),)
+    return Ruling(Event.DECISION_NOT_COUNTED, facts, (), sends, lane=decision.lane)
+
+
+def _request(pending: Pending, action: Action, verdict: Verdict, cause: Cause) -> ApprovalRequest:
+    waiting = _waiting(pending)
+    return ApprovalRequest(
+        request_id=waiting.request_id,
+        revision=waiting.revision,
+        action_id=pending.action_id,
+        action_digest=pending.action_digest,
+        lane=pending.lane,
+        agent=pending.agent,
+        type=pending.type,
+        requirement=waiting.requirement,
+        excluded=waiting.excluded,
+        rules=pending.rules,
+        whys=verdict.whys,
+        policies=tuple(bytes.fromhex(digest) for digest in verdict.policies),
+        view=render(action, verdict.show),
+        requested_at_ms=cause.now_ms,
+    )
+
+
+def _resolution(pending: Pending, kind: ResolutionKind, reason: Reason | None, cause: Cause) -> Send:
+    waiting = _waiting(pending)
+    resolution = Resolution(
+        request_id=waiting.request_id,
+        action_id=pending.action_id,
+        lane=pending.lane,
+        agent=pending.agent,
+        resolution=kind,
+        people=tuple(sorted(decision.person for decision in waiting.decisions)),
+        reason=reason,
+        resolved_at_ms=cause.now_ms,
+    )
+    return Send("approvals", resolution, cause.id("rs", waiting.request_id))
+
+
+def _request_facts(pending: Pending) -> dict[str, object]:
+    waiting = _waiting(pending)
+    return action_facts(pending) | {
+        "rules": pending.rules,
+        "request_id": waiting.request_id,
+        "requirement": waiting.requirement.groups,
+        "quorum": waiting.requirement.quorum,
+        "deadline_ms": waiting.requirement.deadline_ms,
+        "excluded": waiting.excluded,
+        "view_digest": waiting.view_digests[-1],
+    }
+
+
+def _decision_facts(decision: Decision, person: str | None) -> dict[str, object]:
+    text = decision.reason
+    return {
+        "action_id": decision.action_id,
+        "agent": decision.agent,
+        "request_id": decision.request_id,
+        "decision_id": decision.decision_id,
+        "person": person,
+        "choice": decision.choice.value,
+        "text_length": None if text is None else len(text),
+        # Salted with the decision's own nonce: a short reason must not be guessed from its digest.
+        "text_digest": None if text is None else sha256(decision.nonce, text.encode()),
+    }
+
+
+def _with_decision(pending: Pending, counted: CountedDecision) -> Pending:
+    """A person's later rejection takes the place of their approval."""
+    waiting = _waiting(pending)
+    others = tuple(decision for decision in waiting.decisions if decision.person != counted.person)
+    updated = waiting.model_copy(update={"decisions": (*others, counted)})
+    return pending.model_copy(update={"waiting": updated})
+
+
+def _approvers(decisions: tuple[CountedDecision, ...]) -> dict[str, frozenset[str]]:
+    return {d.person: frozenset(d.groups) for d in decisions if d.choice is Choice.APPROVE}
+
+
+def _met(requirement: FrozenRequirement, decisions: tuple[CountedDecision, ...]) -> bool:
+    return quorum.satisfied(requirement.groups, requirement.quorum, _approvers(decisions))
+
+
+def _reachable(requirement: FrozenRequirement, excluded: tuple[str, ...], tables: Tables) -> bool:
+    candidates: Mapping[str, frozenset[str]] = {
+        person: _groups(requirement, person, tables)
+        for group in requirement.groups
+        for person in tables.directory.members(group)
+        if person not in excluded
+    }
+    return quorum.reachable(requirement.groups, requirement.quorum, candidates)
+
+
+def _groups(requirement: FrozenRequirement, person: str, tables: Tables) -> frozenset[str]:
+    return frozenset(group for group in requirement.groups if person in tables.directory.members(group))
+
+
+def _origin(pending: Pending, tables: Tables) -> frozenset[str]:
+    # Whom the agent acts for was resolved when the request was opened and is frozen there.
+    return origin_set(tables.directory, pending.agent, None)
+
+
+def _renamed(ruling: Ruling, event: Event) -> Ruling:
+    return Ruling(event, ruling.facts, ruling.puts, ruling.sends, ruling.outcomes, ruling.lane)
+
+
+def _waiting(pending: Pending) -> Waiting:
+    assert pending.waiting is not None and pending.phase is Phase.WAITING  # noqa: S101, PT018  # callers hold a request
+    return pending.waiting

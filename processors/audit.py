@@ -1,0 +1,121 @@
+"""Write down every input: an entry with its leaf, an entry per punctuation and adoption, a tile per transaction.
+
+Sinks: audit.  Entries hold ids, digests, positions and group names only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sluicegate.schemas.audit import (
+    ActionOutcome,
+    AuditEntry,
+    EntryKind,
+    InputRange,
+    Leaf,
+    Tile,
+    Written,
+)
+from sluicegate.schemas.envelope import headers_digest, part_digest, written_digest
+from sluicegate.schemas.ids import derived_id
+from sluicegate.schemas.outcome import Outcome
+
+from .contract import Output, Record, Transaction
+from .events import Event
+from .ruling import Cause, Ruling
+from .tables import Tables
+
+MAX_IGNORED = 16
+"""Ignored documents one adoption entry names; the rest shows as a gap between versions."""
+
+
+def leaf_of(record: Record) -> Leaf:
+    """The leaf of a consumed record."""
+    place = record.position
+    return Leaf(
+        topic=place.topic,
+        partition=place.partition,
+        offset=place.offset,
+        append_ms=record.append_ms,
+        key=part_digest(record.key),
+        headers=headers_digest(record.headers),
+        value=part_digest(record.value),
+    )
+
+
+def written(outputs: Sequence[Output], partition: int) -> tuple[Written, ...]:
+    """What a step wrote, in order. Signatures are added later and are no part of the digests."""
+    return tuple(
+        Written(
+            topic=output.topic,
+            partition=partition,
+            ordinal=ordinal,
+            digest=written_digest(output.topic, output.key, output.headers, output.value),
+        )
+        for ordinal, output in enumerate(outputs)
+    )
+
+
+def entry_for(
+    ruling: Ruling, cause: Cause, partition: int, outputs: Sequence[Output], leaf: Leaf | None
+) -> AuditEntry:
+    """The entry of one record (with its leaf) or one punctuation (without)."""
+    return AuditEntry(
+        entry_id=cause.id("en"),
+        entry=EntryKind.PUNCTUATION if leaf is None else EntryKind.RECORD,
+        event=ruling.event.value,
+        partition=partition,
+        at_ms=cause.now_ms,
+        outcomes=tuple(_told(outcome) for outcome in ruling.outcomes),
+        leaf=leaf,
+        written=written(outputs, partition),
+        **_present(ruling.facts),
+    )
+
+
+def adoption(partition: int, before: Tables | None, tables: Tables, now_ms: int) -> AuditEntry:
+    """From here on the task uses these positions of the global tables."""
+    since: Mapping[str, int] = before.positions if before is not None else {}
+    ignored = tuple(entry for entry in tables.ignored if entry.offset >= since.get(entry.topic, 0))
+    places = [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
+    return AuditEntry(
+        entry_id=derived_id("en", "tables", partition, now_ms, *places),
+        entry=EntryKind.TABLES,
+        event=Event.TABLES_ADOPTED.value,
+        partition=partition,
+        at_ms=now_ms,
+        tables=dict(tables.positions),
+        policies=tuple(policy.digest for policy in tables.loaded.values())[:MAX_IGNORED],
+        ignored=ignored[-MAX_IGNORED:],
+    )
+
+
+def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEntry:
+    """What one transaction covered."""
+    partition = transaction.partition
+    ranges = tuple(
+        InputRange(topic=topic, partition=partition, start=start, end=end)
+        for topic, start, end in transaction.inputs
+    )
+    places = [f"{r.topic}@{r.start}-{r.end}" for r in ranges]
+    return AuditEntry(
+        entry_id=derived_id("en", "tile", partition, transaction.now_ms, *places),
+        entry=EntryKind.TILE,
+        event=Event.TRANSACTION.value,
+        partition=partition,
+        at_ms=transaction.now_ms,
+        tile=Tile(
+            now_ms=transaction.now_ms,
+            code_version=code_version,
+            inputs=ranges,
+            tables=dict(tables.positions),
+            entries=transaction.entries,
+        ),
+    )
+
+
+def _told(outcome: Outcome) -> ActionOutcome:
+    return ActionOutcome(action_id=outcome.action_id, outcome=outcome.outcome, repeated=outcome.repeated)
+
+
+def _present(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}

@@ -1,0 +1,221 @@
+"""The gate: one topology over actions, decisions and receipts, pure and replayable.
+
+Source: actions, decisions, receipts (in this order within a transaction).  Stores: pending, closed.
+Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>, outcomes, audit, dlq.<source>.
+
+::
+
+    Action ──► intake ──► submissions ──► allow ──► grants ──► execution.<executor>
+                              ├─────────► review ─► approvals ─► grants ─► execution.<executor>
+                              └─────────► deny
+    Decision ─► intake ─► reviewers ─► approvals ─► tally
+    Claim, Receipt ─► intake ─► receipts ─► outcome
+    every input ─► audit entry with its leaf
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sluicegate.schemas import codec
+from sluicegate.schemas.action import Action, Withdrawal
+from sluicegate.schemas.audit import AuditEntry, Leaf
+from sluicegate.schemas.decision import Decision, Reconciliation
+from sluicegate.schemas.envelope import Headers, record_headers
+from sluicegate.schemas.receipt import Claim, Receipt
+
+from . import approvals, audit, closed, grants, pending, receipts, reviewers, submissions
+from .contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
+from .events import Event, Reason
+from .intake import Authentic, authenticate
+from .pending import read_pending
+from .ruling import Cause, DeadLetter, Ruling, Send
+from .submissions import Window
+from .tables import TABLE_TOPICS, Tables, Trust, apply_documents
+
+SOURCE = "/sluicegate/gate"
+"""`ce_source` of everything the gate writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateTopology:
+    """The gate as the runtime drives it. Without state: everything is in stores and tables.
+
+    `partitions` is the number of partitions of every co-partitioned topic; `code_version` is recorded in every tile.
+    """
+
+    trust: Trust
+    partitions: int
+    code_version: str
+    window: Window = field(default_factory=Window)
+
+    sources = ("actions", "decisions", "receipts")
+    table_topics = TABLE_TOPICS
+    output_topics = ("approvals", "outcomes", "audit", "dlq.actions", "dlq.decisions", "dlq.receipts")
+
+    @property
+    def stores(self) -> tuple[StoreSpec, ...]:
+        """Pending actions until they close; markers for the closing window and the skew on both of its ends."""
+        retention_ms = self.window.closing_ms + 2 * self.window.skew_ms
+        return (
+            StoreSpec(pending.STORE, pending.CHANGELOG),
+            StoreSpec(closed.STORE, closed.CHANGELOG, retention_ms),
+        )
+
+    def no_tables(self) -> Tables:
+        """Nobody, nothing allowed, nothing stopped."""
+        return Tables()
+
+    def apply(
+        self,
+        tables: Tables,
+        records: Sequence[Record],
+        positions: Mapping[str, int],
+        reachable: frozenset[str],
+    ) -> Tables:
+        """Tables after these documents."""
+        return apply_documents(tables, records, positions, reachable, self.trust)
+
+    def executors(self, tables: Tables) -> frozenset[str]:
+        """Every executor that is not retired."""
+        return frozenset(
+            name for name, executor in tables.directory.executors.items() if not executor.retired
+        )
+
+    def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
+        """Write down which positions of the tables hold from here on."""
+        return Step(
+            outputs=(_entry_output(audit.adoption(partition, before, tables, now_ms), str(partition)),)
+        )
+
+    def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
+        """One record of one input."""
+        cause = Cause(str(record.position), record.append_ms, now_ms)
+        trusted = authenticate(record, tables, self.trust.deployment, self.partitions)
+        if isinstance(trusted, Authentic):
+            ruling = self._rule(stores, tables, record, trusted, cause)
+        else:
+            ruling = trusted
+        leaf = audit.leaf_of(record)
+        if isinstance(ruling, DeadLetter):
+            return _bury(record, ruling.reason, cause, leaf)
+        return _step(ruling, cause, record.position.partition, leaf, record.headers)
+
+    def due(self, store: str, key: bytes, value: bytes) -> Due | None:
+        """Deadline, lapse or lease of a pending action."""
+        return pending.pending_due(key, value) if store == pending.STORE else None
+
+    def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
+        """A deadline, a grant nobody claimed, or a claim without receipt."""
+        del tables
+        value = stores.get(due.store, due.key)
+        if value is None:
+            return Step()
+        held = pending.unpack_pending(value)
+        origin = f"{due.store}/{held.agent}/{held.action_id}/{due.kind}@{due.at_ms}"
+        cause = Cause(origin, due.at_ms, now_ms)
+        match due.kind:
+            case "deadline":
+                ruling = approvals.expire(held, cause)
+            case "lapse":
+                ruling = grants.lapse(held, cause)
+            case _:
+                ruling = receipts.lose(held, cause)
+        return _step(ruling, cause, partition, None, ())
+
+    def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
+        """Whether a closed marker has left the window."""
+        if store != closed.STORE:
+            return False
+        return closed.closed_ms(value) + self.window.closing_ms + 2 * self.window.skew_ms < stream_ms
+
+    def close(self, tables: Tables, transaction: Transaction) -> tuple[Output, ...]:
+        """The tile."""
+        entry = audit.tile(tables, transaction, self.code_version)
+        return (_entry_output(entry, str(transaction.partition)),)
+
+    def _rule(
+        self, stores: StoreReader, tables: Tables, record: Record, trusted: Authentic, cause: Cause
+    ) -> Ruling | DeadLetter:
+        match trusted.model:
+            case Action():
+                return submissions.submit(stores, tables, record, trusted, self.window, cause)
+            case Withdrawal() as withdrawal:
+                return submissions.withdraw(stores, withdrawal, cause)
+            case Decision() as decision:
+                held = read_pending(stores, decision.agent, decision.action_id)
+                person = reviewers.person_behind(decision, trusted.signer, tables)
+                return approvals.count(held, decision, trusted, person, tables, cause)
+            case Reconciliation() as reconciliation:
+                return _reconcile(stores, tables, trusted, reconciliation, cause)
+            case Claim() as claim:
+                return receipts.take_claim(read_pending(stores, claim.agent, claim.action_id), claim, cause)
+            case Receipt() as receipt:
+                return receipts.take_receipt(
+                    read_pending(stores, receipt.agent, receipt.action_id), receipt, cause
+                )
+
+
+def _reconcile(
+    stores: StoreReader, tables: Tables, trusted: Authentic, record: Reconciliation, cause: Cause
+) -> Ruling:
+    held = read_pending(stores, record.agent, record.action_id)
+    person = reviewers.person_behind(record, trusted.signer, tables)
+    refusal = person if isinstance(person, Reason) else reviewers.may_reconcile(held, record, person, tables)
+    facts = reviewers.reconciliation_facts(record, None if isinstance(person, Reason) else person)
+    if refusal is not None or held is None:
+        facts["reason"] = refusal or Reason.ALREADY_CLOSED
+        return Ruling(Event.RECONCILIATION_IGNORED, facts, lane=record.lane)
+    ruling = receipts.settle(held, record, cause)
+    return Ruling(
+        ruling.event, {**facts, **ruling.facts}, ruling.puts, ruling.sends, ruling.outcomes, ruling.lane
+    )
+
+
+def _step(ruling: Ruling, cause: Cause, partition: int, leaf: Leaf | None, headers: Headers) -> Step:
+    """Turn a ruling into store changes and records, its audit entry last."""
+    trace = next((value for name, value in headers if name == "traceparent"), None)
+    lane = ruling.lane or ""
+    outputs = tuple(
+        _output(send, lane, cause.origin, ordinal, trace) for ordinal, send in enumerate(ruling.sends)
+    )
+    entry = audit.entry_for(ruling, cause, partition, outputs, leaf)
+    return Step(ruling.puts, (*outputs, _entry_output(entry, lane)))
+
+
+def _output(send: Send, lane: str, origin: str, ordinal: int, trace: bytes | None) -> Output:
+    encoded = codec.encode(send.model)
+    headers = record_headers(
+        kind=send.model.kind,  # type: ignore[attr-defined]  # every record that is sent has one
+        payload_type=encoded.payload_type,
+        id=send.id,
+        subject=send.model.action_id,  # type: ignore[attr-defined]  # every record that is sent is about an action
+        source=SOURCE,
+        origin=origin,
+        ordinal=ordinal,
+        traceparent=trace,
+    )
+    return Output(send.topic, lane.encode(), encoded.value, headers, signed=send.signed)
+
+
+def _entry_output(entry: AuditEntry, key: str) -> Output:
+    encoded = codec.encode(entry)
+    headers = record_headers(
+        kind=entry.kind,
+        payload_type=encoded.payload_type,
+        id=entry.entry_id,
+        subject=entry.action_id or entry.event,
+        source=SOURCE,
+    )
+    return Output("audit", key.encode(), encoded.value, headers)
+
+
+def _bury(record: Record, reason: Reason, cause: Cause, leaf: Leaf) -> Step:
+    """Original bytes to the dead letters, an entry to audit; no state, no outcome."""
+    marks = (("dlq-reason", reason.value.encode()), ("dlq-origin", cause.origin.encode()))
+    dead = Output(
+        f"dlq.{record.position.topic}", record.key or b"", record.value or b"", (*marks, *record.headers)
+    )
+    partition = record.position.partition
+    ruling = Ruling(Event.DEAD_LETTER, {"reason": reason})
+    entry = audit.entry_for(ruling, cause, partition, (dead,), leaf)
+    return Step((), (dead, _entry_output(entry, str(partition))))

@@ -1,0 +1,107 @@
+"""Trust nothing: a record counts only when its signature, signer, lane, key and partition all hold.
+
+Source: actions, decisions, receipts.  Sinks: dlq.<source>, audit.
+
+Until then it touches no state and no outcome, so nobody can close or block another's action.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sluicegate.schemas import codec
+from sluicegate.schemas.action import Action, Withdrawal
+from sluicegate.schemas.decision import Decision, Reconciliation
+from sluicegate.schemas.envelope import envelope_digest, signed_part, split_signature, verify
+from sluicegate.schemas.errors import RecordError, SignatureError
+from sluicegate.schemas.grant import Signed
+from sluicegate.schemas.ids import partition_of
+from sluicegate.schemas.receipt import Claim, Receipt
+
+from .contract import Record
+from .directory import Signer, SignerKind
+from .events import Reason
+from .ruling import DeadLetter
+from .tables import Tables
+
+Trusted = Action | Withdrawal | Decision | Reconciliation | Claim | Receipt
+
+KINDS: dict[str, frozenset[str]] = {
+    "actions": frozenset({"action", "withdrawal"}),
+    "decisions": frozenset({"decision", "reconciliation"}),
+    "receipts": frozenset({"claim", "receipt"}),
+}
+"""Which kinds of record may stand on which input."""
+
+SIZE_LIMITS = {"actions": 256 * 1024, "decisions": 64 * 1024, "receipts": 64 * 1024}
+"""Bytes of a value the parser will look at."""
+
+_lane_partition = lru_cache(maxsize=65_536)(partition_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """A record whose bytes, signer and place hold."""
+
+    model: Trusted
+    signed: Signed
+    signer: Signer
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over what the signature covers."""
+        return envelope_digest(self.signed.payload_type, self.signed.value)
+
+
+def authenticate(record: Record, tables: Tables, deployment: str, partitions: int) -> Authentic | DeadLetter:
+    """Verify the signature, then parse the same bytes, then check who signed and where the record stands."""
+    value = record.value or b""
+    if len(value) > SIZE_LIMITS[record.position.topic]:
+        return DeadLetter(Reason.OVERSIZE)
+    try:
+        signed = signed_part(record.headers, value)
+        key_id, _ = split_signature(signed.sig)
+    except SignatureError:
+        return DeadLetter(Reason.UNSIGNED)
+    except RecordError:
+        return DeadLetter(Reason.UNREADABLE)
+    signer = tables.directory.signer(key_id)
+    if signer is None:
+        return DeadLetter(Reason.UNKNOWN_KEY)
+    if tables.controls.key_revoked(key_id, record.append_ms):
+        return DeadLetter(Reason.REVOKED_KEY)
+    try:
+        verify(signer.key, signed)
+    except SignatureError:
+        return DeadLetter(Reason.BAD_SIGNATURE)
+    try:
+        model = codec.decode(signed.payload_type, value, KINDS[record.position.topic])
+    except RecordError:
+        return DeadLetter(Reason.UNREADABLE)
+    assert isinstance(model, Trusted)  # noqa: S101  # decode was told these kinds
+    reason = _misplaced(record, model, deployment, partitions) or _wrong_signer(model, signer, tables)
+    return DeadLetter(reason) if reason else Authentic(model, signed, signer)
+
+
+def _misplaced(record: Record, model: Trusted, deployment: str, partitions: int) -> Reason | None:
+    if model.deployment != deployment:
+        return Reason.WRONG_DEPLOYMENT
+    if record.key != model.lane.encode():
+        return Reason.WRONG_LANE
+    if _lane_partition(model.lane, partitions) != record.position.partition:
+        return Reason.WRONG_PARTITION
+    return None
+
+
+def _wrong_signer(model: Trusted, signer: Signer, tables: Tables) -> Reason | None:
+    match model:
+        case Action() | Withdrawal():
+            if (signer.kind, signer.id) != (SignerKind.AGENT, model.agent):
+                return Reason.WRONG_SIGNER
+            lane = tables.directory.agents[model.agent].lane or model.agent
+            return Reason.WRONG_LANE if model.lane != lane else None
+        case Decision() | Reconciliation():
+            # A bridge or a person's own key; never an agent's, an executor's or a gate's.
+            return None if signer.kind in {SignerKind.ACCOUNT, SignerKind.BRIDGE} else Reason.WRONG_SIGNER
+        case Claim() | Receipt():
+            own = (signer.kind, signer.id) == (SignerKind.EXECUTOR, model.executor)
+            return None if own else Reason.WRONG_SIGNER

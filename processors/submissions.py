@@ -1,0 +1,220 @@
+"""Take an authentic action to its verdict: a copy, stale, denied, granted, or waiting for people.
+
+Source: actions.  Stores: pending, closed.  Sinks: approvals, execution.<executor>, outcomes, audit.
+
+The agent's id is its idempotency key: pending and closed are looked up first, so the same content twice gets the present
+outcome again and other content under the same id is a conflict.
+"""
+
+from dataclasses import dataclass
+
+from sluicegate.schemas.action import Action, Withdrawal
+from sluicegate.schemas.canonical import canonical_json, sha256
+from sluicegate.schemas.outcome import OutcomeKind
+from sluicegate.schemas.state import Granted, Pending, Phase
+
+from . import approvals, grants
+from .closed import read_marker
+from .contract import Put, Record, StoreReader
+from .directory import Directory
+from .events import Event, Reason
+from .intake import Authentic
+from .outcomes import PHASE_OUTCOMES, Subject, close, send_outcome, tell
+from .pending import read_pending
+from .policy import Effect, Verdict
+from .ruling import Cause, DeadLetter, Ruling
+from .tables import Tables
+from .verdicts import evaluate, matched_rules, why_denied
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How old an action may be, and how far its clock may be ahead, in milliseconds of the broker's time."""
+
+    closing_ms: int = 3_600_000
+    skew_ms: int = 2_000
+
+
+def content_digest(action: Action) -> bytes:
+    """What makes two records the same action: everything but nonce and creation time."""
+    return sha256(canonical_json(action.model_dump(mode="python", exclude={"nonce", "created_at_ms"})))
+
+
+def submit(
+    stores: StoreReader, tables: Tables, record: Record, trusted: Authentic, window: Window, cause: Cause
+) -> Ruling | DeadLetter:
+    """One authentic action."""
+    action = trusted.model
+    assert isinstance(action, Action)  # noqa: S101  # the gate dispatches by model
+    subject = Subject(action.action_id, trusted.digest, content_digest(action), action.lane, action.agent)
+    known = _known(stores, subject, action, cause)
+    if known is not None:
+        return known
+    if action.created_at_ms > record.append_ms + DAY_MS:
+        # No marker can outlive it, so no outcome may be told that a later copy would contradict.
+        return DeadLetter(Reason.FROM_THE_FUTURE)
+    stale = _stale(action, record, window)
+    if stale is not None:
+        return _refuse_stale(subject, action, stale, cause)
+    ruling = _judge(tables, record, trusted, action, subject, cause)
+    if action.supersedes is None:
+        return ruling
+    return _superseding(stores, action, ruling, cause)
+
+
+def withdraw(stores: StoreReader, withdrawal: Withdrawal, cause: Cause) -> Ruling:
+    """The agent no longer intends an action. Where it does not wait any more, its outcome is repeated."""
+    facts = {"action_id": withdrawal.action_id, "agent": withdrawal.agent}
+    pending = read_pending(stores, withdrawal.agent, withdrawal.action_id)
+    if pending is not None and pending.phase is Phase.WAITING:
+        return approvals.withdraw(pending, cause)
+    marker = read_marker(stores, withdrawal.agent, withdrawal.action_id)
+    if pending is None and marker is None:
+        facts["reason"] = Reason.UNKNOWN_ACTION
+        return Ruling(Event.WITHDRAWAL_IGNORED, facts, lane=withdrawal.lane)
+    if pending is not None:
+        subject, kind, reason = Subject.of(pending), PHASE_OUTCOMES[pending.phase], None
+    else:
+        assert marker is not None  # noqa: S101  # one of the two is there
+        subject = Subject(
+            withdrawal.action_id,
+            marker.content_digest,
+            marker.content_digest,
+            withdrawal.lane,
+            withdrawal.agent,
+        )
+        kind, reason = marker.outcome, marker.reason
+    outcome = tell(subject, kind, cause, reason=reason, repeated=True)
+    facts["reason"] = Reason.NOT_WAITING
+    return Ruling(Event.WITHDRAWAL_IGNORED, facts, (), (send_outcome(outcome),), (outcome,), withdrawal.lane)
+
+
+def _known(stores: StoreReader, subject: Subject, action: Action, cause: Cause) -> Ruling | None:
+    pending = read_pending(stores, subject.agent, subject.action_id)
+    granted: Granted | None = None
+    request_id = reason = None
+    if pending is not None:
+        content, kind, granted = pending.content_digest, PHASE_OUTCOMES[pending.phase], pending.granted
+        request_id = pending.waiting.request_id if pending.waiting else None
+    else:
+        marker = read_marker(stores, subject.agent, subject.action_id)
+        if marker is None:
+            return None
+        content, kind, reason = marker.content_digest, marker.outcome, marker.reason
+    facts = _facts(subject, action)
+    if content != subject.content_digest:
+        outcome = tell(subject, OutcomeKind.DENIED, cause, reason=Reason.CONFLICT)
+        facts["reason"] = Reason.CONFLICT
+        return Ruling(Event.ACTION_CONFLICT, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
+    outcome = tell(
+        subject,
+        kind,
+        cause,
+        reason=reason,
+        request_id=request_id,
+        grant_id=granted.grant_id if granted else None,
+        repeated=True,
+    )
+    return Ruling(Event.ACTION_REPEATED, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
+
+
+def _stale(action: Action, record: Record, window: Window) -> Reason | None:
+    if action.created_at_ms < record.append_ms - window.closing_ms:
+        return Reason.TOO_OLD
+    if action.created_at_ms > record.append_ms + window.skew_ms:
+        return Reason.FROM_THE_FUTURE
+    return None
+
+
+def _refuse_stale(subject: Subject, action: Action, reason: Reason, cause: Cause) -> Ruling:
+    outcome = tell(subject, OutcomeKind.DENIED, cause, reason=reason)
+    puts: tuple[Put, ...] = ()
+    if reason is Reason.FROM_THE_FUTURE:
+        # INVARIANT: told denied, it stays denied: the marker lives until the same bytes would be too old.
+        puts = close(subject, OutcomeKind.DENIED, cause, reason, until_ms=action.created_at_ms)
+    facts = _facts(subject, action) | {"reason": reason}
+    return Ruling(Event.ACTION_STALE, facts, puts, (send_outcome(outcome),), (outcome,), subject.lane)
+
+
+def _judge(
+    tables: Tables, record: Record, trusted: Authentic, action: Action, subject: Subject, cause: Cause
+) -> Ruling:
+    if tables.controls.paused(action_type=action.type, executor=None, agent=action.agent):
+        return _deny(subject, action, Reason.PAUSED, cause)
+    if not _may_act_for(tables.directory, action):
+        return _deny(subject, action, Reason.NOT_A_DELEGATOR, cause)
+    verdict = evaluate(tables, action)
+    if verdict.effect is Effect.DENY:
+        return _deny(subject, action, why_denied(verdict), cause, verdict)
+    executor = grants.route(tables, action)
+    if isinstance(executor, Reason):
+        return _deny(subject, action, executor, cause, verdict)
+    pending = _new_pending(record, action, subject, verdict)
+    if verdict.effect is Effect.REVIEW:
+        opened = approvals.open_request(pending, action, trusted.signed, verdict, tables, cause)
+        return _deny(subject, action, opened, cause, verdict) if isinstance(opened, Reason) else opened
+    _, ruling = grants.issue(pending, action, trusted.signed, executor, verdict, tables, cause)
+    return ruling
+
+
+def _may_act_for(directory: Directory, action: Action) -> bool:
+    claimed = action.on_behalf_of
+    return claimed is None or claimed in directory.agents[action.agent].delegators
+
+
+def _deny(
+    subject: Subject, action: Action, reason: Reason, cause: Cause, verdict: Verdict | None = None
+) -> Ruling:
+    rules = matched_rules(verdict) if verdict else ()
+    told = Subject(
+        subject.action_id, subject.action_digest, subject.content_digest, subject.lane, subject.agent, rules
+    )
+    outcome = tell(told, OutcomeKind.DENIED, cause, reason=reason)
+    facts = _facts(subject, action) | {"reason": reason, "rules": rules}
+    if verdict is not None:
+        facts["policies"] = tuple(bytes.fromhex(digest) for digest in verdict.policies)
+    puts = close(subject, OutcomeKind.DENIED, cause, reason)
+    return Ruling(Event.ACTION_DENIED, facts, puts, (send_outcome(outcome),), (outcome,), subject.lane)
+
+
+def _new_pending(record: Record, action: Action, subject: Subject, verdict: Verdict) -> Pending:
+    return Pending(
+        action_id=action.action_id,
+        action_digest=subject.action_digest,
+        content_digest=subject.content_digest,
+        lane=action.lane,
+        agent=action.agent,
+        type=action.type,
+        rules=matched_rules(verdict),
+        partition=record.position.partition,
+        offset=record.position.offset,
+        append_ms=record.append_ms,
+        phase=Phase.WAITING,
+    )
+
+
+def _superseding(stores: StoreReader, action: Action, ruling: Ruling, cause: Cause) -> Ruling:
+    """Close the request this edit replaces, if it still waits; the edit has started from the beginning either way."""
+    earlier = read_pending(stores, action.agent, action.supersedes or "")
+    marked = Ruling(
+        ruling.event,
+        {**ruling.facts, "supersedes": action.supersedes},
+        ruling.puts,
+        ruling.sends,
+        ruling.outcomes,
+        ruling.lane,
+    )
+    if earlier is None or earlier.phase is not Phase.WAITING:
+        return marked
+    return marked.joined(approvals.supersede(earlier, cause))
+
+
+def _facts(subject: Subject, action: Action) -> dict[str, object]:
+    return {
+        "action_id": subject.action_id,
+        "action_type": action.type,
+        "agent": subject.agent,
+        "action_digest": subject.action_digest,
+    }

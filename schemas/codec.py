@@ -7,13 +7,13 @@ or raises RecordError, and the error never repeats what the bytes said.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from types import UnionType
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Any, Final
 
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 from pydantic import ValidationError
 
-from .canonical import canonical_json, parse_json
+from .avro_writer import body_writer
+from .canonical import parse_json
 from .envelope import PayloadType
 from .errors import RecordError
 from .fields import JsonObject, Wire
@@ -54,13 +54,10 @@ class Encoded:
 def encode(model: Wire) -> Encoded:
     """Write a record as Avro; RecordError when its JSON or its size would be refused by a reader."""
     written = _WRITTEN[type(model)]
-    buffer = BytesIO()
-    buffer.write(written.frame)
     try:
-        schemaless_writer(buffer, written.schema, written.plain(model))
-    except (UnicodeError, ValueError, OverflowError, TypeError):
+        value = written.frame + written.body(model)
+    except (UnicodeError, ValueError, OverflowError, TypeError, RecursionError):
         raise RecordError(f"this `{written.kind}` cannot be written; check its strings and numbers") from None
-    value = buffer.getvalue()
     _check_size(value, written.kind)
     return Encoded(written.payload_type, value)
 
@@ -118,8 +115,6 @@ def _explain(kind: str, error: ValidationError) -> str:
 
 # --- tables, built once -------------------------------------------------------------------------------------------------
 
-_Plain = Callable[[Any], Any]
-
 
 @dataclass(frozen=True, slots=True)
 class _Written:
@@ -128,8 +123,7 @@ class _Written:
     kind: str
     payload_type: str
     frame: bytes
-    schema: Any
-    plain: _Plain
+    body: Callable[[Wire], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,50 +134,15 @@ class _Read:
     model: Callable[[bytes], Wire]
 
 
-def _plain_record(model: type[Wire]) -> _Plain:
-    """A function from a model to the dict that fastavro writes; a model of plain fields is its own `__dict__`."""
-    changes = {
-        name: change
-        for name, field in model.model_fields.items()
-        if (change := _plain_field(field.annotation)) is not None
-    }
-    if not changes:
-        return vars
-
-    def plain(record: Wire) -> dict[str, Any]:
-        fields = record.__dict__.copy()
-        for name, change in changes.items():
-            fields[name] = change(fields[name])
-        return fields
-
-    return plain
-
-
-def _plain_field(annotation: Any) -> _Plain | None:
-    if annotation == JsonObject:
-        return _json_text
-    if isinstance(annotation, type) and issubclass(annotation, Wire):
-        return _plain_record(annotation)
-    inner = (
-        _plain_field(get_args(annotation)[0]) if get_origin(annotation) in {Union, UnionType, tuple} else None
-    )
-    if inner is None:
-        return None
-    if get_origin(annotation) is tuple:
-        return lambda values: [inner(value) for value in values]
-    return lambda value: None if value is None else inner(value)
-
-
-def _json_text(value: Any) -> str:
-    text = canonical_json(value)
-    parse_json(text)  # what no reader accepts must not be signed and sent
-    return text.decode()
+def _recorded(model: type[Wire]) -> frozenset[str]:
+    """The fields that hold JSON: in Avro they are its text."""
+    return frozenset(name for name, field in model.model_fields.items() if field.annotation == JsonObject)
 
 
 def _reader(kind: str, version: ReleasedSchema, newest: ReleasedSchema) -> Callable[[bytes], Wire]:
     model, frame, written = MODELS[kind], version.frame, version.parsed
     wanted = None if version is newest else newest.parsed
-    recorded = tuple(name for name, field in model.model_fields.items() if field.annotation == JsonObject)
+    recorded = tuple(_recorded(model))
 
     def read(value: bytes) -> Wire:
         if not value.startswith(frame):
@@ -223,8 +182,7 @@ _WRITTEN: Final[Mapping[type[Wire], _Written]] = {
         kind=kind,
         payload_type=str(PayloadType(kind, versions[-1].fingerprint)),
         frame=versions[-1].frame,
-        schema=versions[-1].parsed,
-        plain=_plain_record(MODELS[kind]),
+        body=body_writer(versions[-1].parsed, _recorded(MODELS[kind])),
     )
     for kind, versions in _RELEASED.items()
 }

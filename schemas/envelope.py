@@ -8,6 +8,7 @@ The header `content-type` carries the payload type; `application/json` is read a
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from .canonical import pre_authentication_encoding, sha256
@@ -16,12 +17,14 @@ from .fields import decode_base64url, encode_base64url
 from .grant import Signed
 from .keys import PrivateKey, PublicKey
 
-Headers = tuple[tuple[str, bytes], ...]
-"""Record headers in order, names may repeat."""
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Record headers in order; names may repeat, a value may be absent."""
 
 SIGNATURE_HEADER: Final = "sig"
 PATH_HEADER: Final = "sig-path"
 CONTENT_TYPE: Final = "content-type"
+_ADDED_AT_COMMIT: Final = frozenset({SIGNATURE_HEADER, PATH_HEADER})
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
 _PAYLOAD_TYPE = re.compile(
     r"application/vnd\.sluicegate\.(?P<kind>[a-z-]{1,32})\.v1\+(?:json|avro;fp=(?P<fingerprint>[0-9a-f]{16}))",
     re.ASCII,
@@ -47,6 +50,42 @@ class PayloadType:
         """The payload type as it is signed and sent."""
         encoding = f"avro;fp={self.fingerprint}" if self.fingerprint else "json"
         return f"application/vnd.sluicegate.{self.kind}.v1+{encoding}"
+
+
+def record_headers(
+    *,
+    kind: str,
+    payload_type: str,
+    id: str,  # noqa: A002  # CloudEvents' own name
+    subject: str,
+    source: str,
+    origin: str | None = None,
+    ordinal: int | None = None,
+    sig: str | None = None,
+    traceparent: bytes | None = None,
+) -> Headers:
+    """The headers of a record, always in this order (CloudEvents 1.0, Kafka protocol binding, binary mode).
+
+    `subject` is the action the record is about, `source` who wrote it. A record that the gate writes names the input
+    position it came from (`origin`, such as `actions-2@17`) and its place among that input's outputs (`ordinal`).
+    """
+    headers = [
+        _SPECVERSION,
+        ("ce_id", id.encode()),
+        ("ce_type", f"sluicegate.{kind}.v1".encode()),
+        ("ce_source", source.encode()),
+        ("ce_subject", subject.encode()),
+        (CONTENT_TYPE, payload_type.encode()),
+    ]
+    if origin is not None:
+        headers.append(("origin", origin.encode()))
+    if ordinal is not None:
+        headers.append(("ordinal", b"%d" % ordinal))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent))
+    if sig is not None:
+        headers.append((SIGNATURE_HEADER, sig.encode()))
+    return tuple(headers)
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -86,6 +125,37 @@ def envelope_digest(payload_type: str, value: bytes) -> bytes:
     return sha256(pre_authentication_encoding(payload_type, value))
 
 
+def part_digest(part: bytes | None) -> bytes:
+    """SHA-256 of a key or value as it is; 32 zero bytes, the digest of nothing known, when there is none."""
+    return bytes(32) if part is None else sha256(part)
+
+
+def headers_digest(headers: Headers) -> bytes:
+    """SHA-256 over all headers in order: their count, then name and value each behind its length."""
+    return sha256(_framed(headers))
+
+
+def written_digest(topic: str, key: bytes | None, headers: Headers, value: bytes | None) -> bytes:
+    """SHA-256 over a written record, every part behind its length.
+
+    `sig` and `sig-path` are left out: they are added at the commit and are no part of what a replay gives.
+    """
+    unsigned = tuple(pair for pair in headers if pair[0] not in _ADDED_AT_COMMIT)
+    return sha256(_part(topic.encode()), _part(key), _framed(unsigned), _part(value))
+
+
+def _framed(headers: Headers) -> bytes:
+    parts = [len(headers).to_bytes(4, "big")]
+    for name, value in headers:
+        parts += (_part(name.encode()), _part(value))
+    return b"".join(parts)
+
+
+def _part(part: bytes | None) -> bytes:
+    # INVARIANT: no two sequences of parts share their bytes; absent is a length that nothing has.
+    return b"\xff\xff\xff\xff" if part is None else len(part).to_bytes(4, "big") + part
+
+
 def signed_part(headers: Headers, value: bytes) -> Signed:
     """What a record's headers and value say was signed.
 
@@ -95,23 +165,28 @@ def signed_part(headers: Headers, value: bytes) -> Signed:
     sig = header(headers, SIGNATURE_HEADER)
     if sig is None:
         raise SignatureError("the record is not signed; send the header `sig`")
-    return Signed(payload_type=str(payload_type), value=value, sig=_ascii(sig))
+    return Signed(payload_type=payload_type, value=value, sig=_ascii(sig))
 
 
-def _payload_type(headers: Headers) -> PayloadType:
+def _payload_type(headers: Headers) -> str:
     content_type, ce_type = header(headers, CONTENT_TYPE), header(headers, "ce_type")
     if content_type is None:
         raise RecordError("the header `content-type` is missing; see `sluicegate sign --help`")
+    return _agreed(content_type, ce_type)
+
+
+@lru_cache(maxsize=256)  # pairs that agree are few; those that raise are never kept
+def _agreed(content_type: bytes, ce_type: bytes | None) -> str:
     kind = _kind(_ascii(ce_type)) if ce_type is not None else None
     text = _ascii(content_type)
     if text == "application/json":
         if kind is None:
             raise RecordError("JSON needs the header `ce_type`, such as `sluicegate.action.v1`")
-        return PayloadType(kind)
+        return str(PayloadType(kind))
     payload_type = PayloadType.parse(text)
     if kind is not None and kind != payload_type.kind:
         raise RecordError("`ce_type` and `content-type` name different kinds of record")
-    return payload_type
+    return text
 
 
 def _kind(ce_type: str) -> str:

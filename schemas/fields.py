@@ -5,9 +5,15 @@ In Python and Avro a digest is 32 raw bytes; in JSON it is lower-case hex. Other
 
 import base64
 import binascii
-from typing import Annotated, Any
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, PlainSerializer, ValidationInfo
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, JsonValue
+from pydantic_core import CoreSchema, core_schema
+
+_LOWER_HEX: Final = re.compile(r"[0-9a-f]*", re.ASCII)
 
 
 class Wire(BaseModel):
@@ -18,13 +24,29 @@ class Wire(BaseModel):
     )
 
 
-def _bytes_from_hex(value: Any, info: ValidationInfo) -> Any:
-    if info.mode == "json" and isinstance(value, str):
-        try:
-            return bytes.fromhex(value)
-        except ValueError:
-            raise ValueError("must be lower-case hex") from None
-    return value
+@dataclass(frozen=True, slots=True)
+class _BytesAsText:
+    """Bytes that are text in JSON and themselves everywhere else, without a Python call where they are themselves."""
+
+    write: Callable[[bytes], str]
+    read: Callable[[str], bytes]
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        raw = handler(bytes)
+        text = core_schema.no_info_after_validator_function(self.read, core_schema.str_schema(strict=True))
+        return core_schema.json_or_python_schema(
+            json_schema=core_schema.chain_schema([text, raw]),
+            python_schema=raw,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                self.write, return_schema=core_schema.str_schema(), when_used="json"
+            ),
+        )
+
+
+def _decode_hex(text: str) -> bytes:
+    if not _LOWER_HEX.fullmatch(text):
+        raise ValueError("must be lower-case hex")
+    return bytes.fromhex(text)
 
 
 def encode_base64url(value: bytes) -> str:
@@ -44,32 +66,21 @@ def decode_base64url(text: str) -> bytes:
     return value
 
 
-def _bytes_from_base64url(value: Any, info: ValidationInfo) -> Any:
-    return decode_base64url(value) if info.mode == "json" and isinstance(value, str) else value
-
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$", max_length=128)]
 """An id or a dotted name: ASCII only, so no two ids look alike (UTS 39) or differ in normal form."""
 
 ExecutorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 """The name of an executor: part of a topic, a group and a transactional id."""
 
-Digest = Annotated[
-    bytes,
-    BeforeValidator(_bytes_from_hex),
-    Field(min_length=32, max_length=32),
-    PlainSerializer(bytes.hex, return_type=str, when_used="json"),
-]
+Digest = Annotated[bytes, Field(min_length=32, max_length=32), _BytesAsText(bytes.hex, _decode_hex)]
 """A SHA-256 digest."""
 
-Blob = Annotated[
-    bytes,
-    BeforeValidator(_bytes_from_base64url),
-    PlainSerializer(encode_base64url, return_type=str, when_used="json"),
-]
+Blob = Annotated[bytes, _BytesAsText(encode_base64url, decode_base64url)]
 """Exact bytes carried inside a record."""
 
-Nonce = Annotated[Blob, Field(min_length=16, max_length=64)]
+Nonce = Annotated[
+    bytes, Field(min_length=16, max_length=64), _BytesAsText(encode_base64url, decode_base64url)
+]
 """At least 16 random bytes: they make the digest of an action hide what the action says."""
 
 Milliseconds = Annotated[int, Field(ge=0, lt=1 << 53)]

@@ -1,0 +1,124 @@
+"""Write models as Avro bodies (Avro 1.12 specification, "Binary Encoding"), straight from their fields.
+
+fastavro searches every union by validating its branches and wants dicts instead of models: an audit entry of 45 optional
+fields costs it three times as much. The bytes are equal; a test compares them over generated records. Maps are written
+with their keys in order, so equal records have equal bytes.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from operator import itemgetter
+from typing import Any, Final
+
+from .canonical import canonical_json, parse_json
+
+Write = Callable[[Any], bytes]
+
+_ONE_BYTE: Final = 64
+_LONG: Final = 1 << 63
+
+
+def body_writer(schema: Mapping[str, Any], recorded: Collection[str]) -> Write:
+    """A function from a model of this record schema to its body; the fields `recorded` hold JSON and travel as its text."""
+    return _record(schema, {}, recorded)
+
+
+def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collection[str] = ()) -> Write:
+    names = [field["name"] for field in schema["fields"]]
+    writes = [
+        _json_text if field["name"] in recorded else _writer(field["type"], named)
+        for field in schema["fields"]
+    ]
+    values = itemgetter(*names) if len(names) > 1 else lambda fields: (fields[names[0]],)
+
+    def write(record: Any) -> bytes:
+        # None is always the first branch of its union, and only unions hold None.
+        return b"".join([
+            b"\x00" if value is None else write_value(value)
+            for write_value, value in zip(writes, values(record.__dict__), strict=True)
+        ])  # fmt: skip
+
+    named[schema["name"]] = write
+    return write
+
+
+def _writer(schema: Any, named: dict[str, Write]) -> Write:
+    match schema:
+        case str() if schema in named:
+            return named[schema]
+        case str():
+            return _PRIMITIVES[schema]
+        case ["null", inner]:
+            return _present(_writer(inner, named))
+        case {"type": "array", "items": items}:
+            return _array(_writer(items, named))
+        case {"type": "map", "values": values}:
+            return _map(_writer(values, named))
+        case {"type": "record"}:
+            return _record(schema, named)
+        case _:
+            raise TypeError("a schema has a type that no model uses")
+
+
+def _present(write: Write) -> Write:
+    return lambda value: b"\x02" + write(value)
+
+
+def _array(write: Write) -> Write:
+    def write_array(values: Any) -> bytes:
+        if not values:
+            return b"\x00"
+        return b"".join([_long(len(values)), *map(write, values), b"\x00"])
+
+    return write_array
+
+
+def _map(write: Write) -> Write:
+    def write_map(values: Any) -> bytes:
+        if not values:
+            return b"\x00"
+        entries = [_text(key) + write(value) for key, value in sorted(values.items())]
+        return b"".join([_long(len(entries)), *entries, b"\x00"])
+
+    return write_map
+
+
+def _long(number: int) -> bytes:
+    if 0 <= number < _ONE_BYTE:
+        return _SMALL[number]
+    if not -_LONG <= number < _LONG:
+        raise OverflowError("an integer has at most 64 bits")
+    rest = (number << 1) ^ (number >> 63)
+    groups = bytearray()
+    while rest > 0x7F:  # noqa: PLR2004  # seven bits a byte, the lowest first
+        groups.append(rest & 0x7F | 0x80)
+        rest >>= 7
+    groups.append(rest)
+    return bytes(groups)
+
+
+def _bytes(value: bytes) -> bytes:
+    return _long(len(value)) + value
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return _long(len(raw)) + raw
+
+
+def _boolean(value: object) -> bytes:
+    return b"\x01" if value else b"\x00"
+
+
+def _json_text(value: Any) -> bytes:
+    text = canonical_json(value)
+    parse_json(text)  # what no reader accepts must not be signed and sent
+    return _bytes(text)
+
+
+_SMALL: Final = tuple(bytes([number << 1]) for number in range(_ONE_BYTE))
+_PRIMITIVES: Final[Mapping[str, Write]] = {
+    "string": _text,
+    "bytes": _bytes,
+    "long": _long,
+    "boolean": _boolean,
+}

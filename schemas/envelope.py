@@ -161,14 +161,15 @@ def signed_part(headers: Headers, value: bytes) -> Signed:
 
     RecordError when headers are missing, doubled, not ASCII, or disagree about the kind; SignatureError without `sig`.
     """
-    payload_type = _payload_type(headers)
+    payload_type = payload_type_of(headers)
     sig = header(headers, SIGNATURE_HEADER)
     if sig is None:
         raise SignatureError("the record is not signed; send the header `sig`")
     return Signed(payload_type=payload_type, value=value, sig=_ascii(sig))
 
 
-def _payload_type(headers: Headers) -> str:
+def payload_type_of(headers: Headers) -> str:
+    """What a record says it is, signed or not; RecordError when headers are missing, doubled or disagree."""
     content_type, ce_type = header(headers, CONTENT_TYPE), header(headers, "ce_type")
     if content_type is None:
         raise RecordError("the header `content-type` is missing; see `sluicegate sign --help`")

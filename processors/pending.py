@@ -50,7 +50,7 @@ def delete_pending(agent: str, action_id: str) -> Put:
 
 def unpack_pending(value: bytes) -> Pending:
     """Decode a value of the store."""
-    return codec.decode_pending(value[_HEAD.size :])
+    return codec.decode_own(value[_HEAD.size :], Pending)
 
 
 def pending_due(key: bytes, value: bytes) -> Due | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .fields import Digest, Milliseconds, Name, Wire
+from .fields import Count, Digest, Milliseconds, Name, Wire
 
 GroupCounts = dict[Name, Annotated[int, Field(ge=1, le=20)]]
 
@@ -39,7 +39,7 @@ class ApprovalRequest(Wire):
 
     kind: Literal["approval-request"] = "approval-request"
     request_id: Name
-    revision: Annotated[int, Field(ge=1)] = 1
+    revision: Annotated[Count, Field(ge=1)] = 1
     action_id: Name
     action_digest: Digest
     lane: Name
@@ -66,8 +66,8 @@ class Tally(Wire):
     person: Name | None
     counted: bool
     reason: Name | None = None
-    people: Annotated[int, Field(ge=0)]
-    needed: Annotated[int, Field(ge=0)]
+    people: Count
+    needed: Count
     open_groups: tuple[Name, ...] = ()
 
 

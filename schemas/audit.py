@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .approval import GroupCounts, ResolutionKind
-from .fields import Digest, Milliseconds, Name, Offset, Partition, Wire
+from .fields import Count, Digest, Milliseconds, Name, Offset, Partition, Wire
 from .outcome import OutcomeKind
 
 
@@ -40,7 +40,7 @@ class Written(Wire):
 
     topic: str
     partition: Partition
-    ordinal: Annotated[int, Field(ge=0)]
+    ordinal: Count
     digest: Digest
 
 
@@ -67,8 +67,8 @@ class Tile(Wire):
     now_ms: Milliseconds
     code_version: str
     inputs: tuple[InputRange, ...]
-    tables: dict[str, int]
-    entries: Annotated[int, Field(ge=0)]
+    tables: dict[str, Offset]
+    entries: Count
 
 
 class IgnoredDocument(Wire):
@@ -104,14 +104,14 @@ class AuditEntry(Wire):
     rules: tuple[str, ...] = ()
     groups: tuple[Name, ...] = ()
     requirement: GroupCounts | None = None
-    quorum: int | None = None
+    quorum: Count | None = None
     deadline_ms: Milliseconds | None = None
     expires_at_ms: Milliseconds | None = None
     excluded: tuple[Name, ...] = ()
     people: tuple[Name, ...] = ()
     view_digest: Digest | None = None
     result_digest: Digest | None = None
-    text_length: int | None = None
+    text_length: Count | None = None
     text_digest: Digest | None = None
     supersedes: Name | None = None
     resolution: Annotated[ResolutionKind, Field(strict=False)] | None = None
@@ -120,5 +120,5 @@ class AuditEntry(Wire):
     leaf: Leaf | None = None
     written: tuple[Written, ...] = ()
     tile: Tile | None = None
-    tables: dict[str, int] | None = None
+    tables: dict[str, Offset] | None = None
     ignored: tuple[IgnoredDocument, ...] = ()

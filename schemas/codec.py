@@ -7,7 +7,7 @@ or raises RecordError, and the error never repeats what the bytes said.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from fastavro import schemaless_reader
 from pydantic import ValidationError
@@ -18,7 +18,7 @@ from .envelope import PayloadType
 from .errors import RecordError
 from .fields import JsonObject, Wire
 from .kinds import MODELS
-from .released import ReleasedSchema, released_schemas
+from .released import FRAME_BYTES, ReleasedSchema, released_schemas
 
 KIB: Final = 1024
 ACTION_BYTES: Final = 256 * KIB
@@ -41,6 +41,9 @@ JSON_KINDS: Final = frozenset({
     "approval-request", "tally", "resolution", "outcome", "audit-entry",
 })  # fmt: skip
 """Kinds that may travel as JSON: what others write by hand, and what a bot without Avro reads."""
+
+
+Model = TypeVar("Model", bound=Wire)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,12 @@ def encode_json(model: Wire) -> Encoded:
     kind = _WRITTEN[type(model)].kind
     if kind not in JSON_KINDS:
         raise RecordError(f"a record of kind `{kind}` does not travel as JSON; send it as Avro")
-    value = model.model_dump_json().encode()
+    try:
+        value = model.model_dump_json().encode()
+    except ValueError:
+        raise RecordError(f"this `{kind}` cannot be written; check its strings") from None
     _check_size(value, kind)
-    parse_json(value)
+    parse_json(value)  # what no reader accepts must not be signed and sent
     return Encoded(str(PayloadType(kind)), value)
 
 
@@ -87,6 +93,23 @@ def decode(payload_type: str, value: bytes, kinds: Collection[str]) -> Wire:
         return read.model(value)
     except ValidationError as error:
         raise RecordError(_explain(read.kind, error)) from None
+
+
+def decode_own(value: bytes, model: type[Model]) -> Model:
+    """Read a record of this process's own stores, where no header says the payload type: the frame names the schema.
+
+    RecordError as for `decode`.
+    """
+    read = _OWN.get(value[:FRAME_BYTES])
+    if read is None or read.kind != _WRITTEN[model].kind:
+        raise RecordError(
+            "a state record does not begin with the frame of its schema; was the store mixed up?"
+        )
+    try:
+        record = read.model(value)
+    except ValidationError as error:
+        raise RecordError(_explain(read.kind, error)) from None
+    return cast("Model", record)
 
 
 def _unknown(payload_type: str) -> "_Read":
@@ -192,5 +215,11 @@ _READ: Final[Mapping[str, _Read]] = {
     for kind, versions in _RELEASED.items()
     for version in versions
 } | {str(PayloadType(kind)): _Read(kind, _json_reader(kind)) for kind in JSON_KINDS}
+
+_OWN: Final[Mapping[bytes, _Read]] = {
+    version.frame: _READ[str(PayloadType(kind, version.fingerprint))]
+    for kind, versions in _RELEASED.items()
+    for version in versions
+}
 
 _FIELD_NAMES: Final = frozenset(name for model in Wire.__subclasses__() for name in model.model_fields)

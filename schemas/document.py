@@ -10,7 +10,7 @@ from pydantic import Field
 
 from .action import AccountName
 from .approval import GroupCounts
-from .fields import ExecutorName, JsonObject, Milliseconds, Name, Wire
+from .fields import Count, ExecutorName, JsonObject, Milliseconds, Name, Wire
 
 PublicKeyText = Annotated[str, Field(min_length=43, max_length=43, pattern=r"^[A-Za-z0-9_-]+$")]
 """An Ed25519 public key: 32 bytes as base64url."""
@@ -49,7 +49,7 @@ class Document(Wire):
     deployment: Name
     subject: Annotated[DocumentKind, Field(strict=False)]
     id: Name
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[Count, Field(ge=1)]
     issued_at_ms: Milliseconds
     body: JsonObject
 

@@ -1,10 +1,8 @@
 """What travels on `exports.*`: results of actions and standing streams, before and after masking."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
-from .fields import Blob, Digest, Milliseconds, Name, Wire
+from .fields import Blob, Count, Digest, Milliseconds, Name, Wire
 
 
 class ExportBatch(Wire):
@@ -17,7 +15,7 @@ class ExportBatch(Wire):
     action_id: Name | None = None
     grant_id: Name | None = None
     stream: Name | None = None
-    sequence: Annotated[int, Field(ge=0)]
+    sequence: Count
     last: bool
     media_type: str
     body: Blob
@@ -33,7 +31,7 @@ class MaskedBatch(Wire):
     action_id: Name | None = None
     grant_id: Name | None = None
     stream: Name | None = None
-    sequence: Annotated[int, Field(ge=0)]
+    sequence: Count
     last: bool
     profile: Name
     media_type: str

@@ -20,7 +20,7 @@ class Wire(BaseModel):
     """A record, or a part of one, as it travels: frozen, closed, strict."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, ser_json_bytes="base64", hide_input_in_errors=True
+        frozen=True, extra="forbid", strict=True, ser_json_inf_nan="constants", hide_input_in_errors=True
     )
 
 
@@ -85,6 +85,9 @@ Nonce = Annotated[
 
 Milliseconds = Annotated[int, Field(ge=0, lt=1 << 53)]
 """A time since the Unix epoch, or a span, in milliseconds."""
+
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]
+"""How many; exact in every JSON reader (RFC 7493)."""
 
 Offset = Annotated[int, Field(ge=0, lt=1 << 63)]
 Partition = Annotated[int, Field(ge=0, lt=1 << 31)]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .approval import FrozenRequirement
-from .fields import Blob, Digest, ExecutorName, Milliseconds, Name, Wire
+from .fields import Blob, Digest, ExecutorName, Milliseconds, Name, Offset, Wire
 
 
 class Signed(Wire):
@@ -38,4 +38,4 @@ class Grant(Wire):
     excluded: tuple[Name, ...] = ()
     mask: Name | None = None
     policies: tuple[Digest, ...] = ()
-    tables: Annotated[dict[str, int], Field(default_factory=dict)]
+    tables: Annotated[dict[str, Offset], Field(default_factory=dict)]

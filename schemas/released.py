@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final
 
 from fastavro import parse_schema
 
-LOCK_FILE = "schema.lock.json"
+LOCK_FILE: Final = "schema.lock.json"
+FRAME_BYTES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from .approval import FrozenRequirement
 from .decision import Choice
-from .fields import Digest, Milliseconds, Name, Offset, Partition, Wire
+from .fields import Count, Digest, Milliseconds, Name, Offset, Partition, Wire
 from .grant import Signed
 from .outcome import OutcomeKind
 
@@ -35,7 +35,7 @@ class Waiting(Wire):
     """A request that is open: what is needed, who decided, and the exact action it is about."""
 
     request_id: Name
-    revision: Annotated[int, Field(ge=1)]
+    revision: Annotated[Count, Field(ge=1)]
     requirement: FrozenRequirement
     excluded: tuple[Name, ...]
     view_digests: tuple[Digest, ...]

@@ -28,7 +28,7 @@ from .pending import put_pending
 from .policy import Effect, Verdict
 from .requirements import freeze, stricter
 from .ruling import Cause, Ruling, Send
-from .separation import origin_set
+from .separation import is_origin_known, may_decide, origin_set, speaking_groups
 from .tables import Tables
 from .verdicts import evaluate
 
@@ -42,6 +42,8 @@ def open_request(
     """Ask the reviewers, or say why nobody can be asked."""
     assert verdict.requirement is not None  # noqa: S101  # set for every review
     requirement = freeze(verdict.requirement, pending.append_ms)
+    if not is_origin_known(tables.directory, action.agent, action.on_behalf_of):
+        return Reason.UNKNOWN_ORIGIN
     excluded = tuple(sorted(origin_set(tables.directory, action.agent, action.on_behalf_of)))
     if len(excluded) > MAX_EXCLUDED or not _reachable(requirement, excluded, tables):
         return Reason.UNREACHABLE_QUORUM
@@ -83,7 +85,7 @@ def count(
     counted = CountedDecision(
         decision_id=decision.decision_id,
         person=person,
-        groups=tuple(sorted(_groups(pending.waiting.requirement, person, tables))),
+        groups=tuple(sorted(speaking_groups(tables.directory, person, pending.waiting.requirement.groups))),
         choice=decision.choice,
         signed=trusted.signed,
     )
@@ -125,11 +127,9 @@ def _refusal(
     if append_ms > waiting.requirement.deadline_ms:
         return Reason.LATE
     # INVARIANT: nobody behind an action decides on it, by what was frozen and by what is known now.
-    if person in waiting.excluded or person in _origin(pending, tables):
-        return Reason.OWN_ACTION
-    if not _groups(waiting.requirement, person, tables):
-        return Reason.NOT_IN_GROUP
-    return _unfit(waiting, decision, person)
+    origin = {*waiting.excluded, *_origin(pending, tables)}
+    refusal = may_decide(tables.directory, person, origin, waiting.requirement.groups)
+    return refusal or _unfit(waiting, decision, person)
 
 
 def _unfit(waiting: Waiting, decision: Decision, person: str) -> Reason | None:
@@ -362,16 +362,12 @@ def _met(requirement: FrozenRequirement, decisions: tuple[CountedDecision, ...])
 
 def _reachable(requirement: FrozenRequirement, excluded: tuple[str, ...], tables: Tables) -> bool:
     candidates: Mapping[str, frozenset[str]] = {
-        person: _groups(requirement, person, tables)
+        person: speaking_groups(tables.directory, person, requirement.groups)
         for group in requirement.groups
         for person in tables.directory.members(group)
         if person not in excluded
     }
     return quorum.reachable(requirement.groups, requirement.quorum, candidates)
-
-
-def _groups(requirement: FrozenRequirement, person: str, tables: Tables) -> frozenset[str]:
-    return frozenset(group for group in requirement.groups if person in tables.directory.members(group))
 
 
 def _origin(pending: Pending, tables: Tables) -> frozenset[str]:

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     AMBIGUOUS_ROUTE = "ambiguous-route"
     NO_EXECUTION_TOPIC = "no-execution-topic"
     UNREACHABLE_QUORUM = "unreachable-quorum"
+    UNKNOWN_ORIGIN = "unknown-origin"
     TOO_LARGE = "too-large"
     NOT_WAITING = "not-waiting"
     UNKNOWN_ACTION = "unknown-action"

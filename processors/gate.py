@@ -8,7 +8,7 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
     Action ──► intake ──► submissions ──► allow ──► grants ──► execution.<executor>
                               ├─────────► review ─► approvals ─► grants ─► execution.<executor>
                               └─────────► deny
-    Decision ─► intake ─► reviewers ─► approvals ─► tally
+    Decision ─► intake ─► separation ─► approvals ─► tally
     Claim, Receipt ─► intake ─► receipts ─► outcome
     every input ─► audit entry with its leaf
 """
@@ -23,12 +23,13 @@ from sluicegate.schemas.decision import Decision, Reconciliation
 from sluicegate.schemas.envelope import Headers, record_headers
 from sluicegate.schemas.receipt import Claim, Receipt
 
-from . import approvals, audit, closed, grants, pending, receipts, reviewers, submissions
+from . import approvals, audit, closed, grants, pending, receipts, reconciliation, submissions
 from .contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
 from .events import Event, Reason
 from .intake import Authentic, authenticate
 from .pending import read_pending
 from .ruling import Cause, DeadLetter, Ruling, Send
+from .separation import decider
 from .submissions import Window
 from .tables import TABLE_TOPICS, Tables, Trust, apply_documents
 
@@ -143,10 +144,10 @@ class GateTopology:
                 return submissions.withdraw(stores, withdrawal, cause)
             case Decision() as decision:
                 held = read_pending(stores, decision.agent, decision.action_id)
-                person = reviewers.person_behind(decision, trusted.signer, tables)
+                person = decider(tables.directory, decision.account, trusted.signer)
                 return approvals.count(held, decision, trusted, person, tables, cause)
-            case Reconciliation() as reconciliation:
-                return _reconcile(stores, tables, trusted, reconciliation, cause)
+            case Reconciliation() as settling:
+                return _reconcile(stores, tables, trusted, settling, cause)
             case Claim() as claim:
                 return receipts.take_claim(read_pending(stores, claim.agent, claim.action_id), claim, cause)
             case Receipt() as receipt:
@@ -159,9 +160,11 @@ def _reconcile(
     stores: StoreReader, tables: Tables, trusted: Authentic, record: Reconciliation, cause: Cause
 ) -> Ruling:
     held = read_pending(stores, record.agent, record.action_id)
-    person = reviewers.person_behind(record, trusted.signer, tables)
-    refusal = person if isinstance(person, Reason) else reviewers.may_reconcile(held, record, person, tables)
-    facts = reviewers.reconciliation_facts(record, None if isinstance(person, Reason) else person)
+    person = decider(tables.directory, record.account, trusted.signer)
+    refusal = (
+        person if isinstance(person, Reason) else reconciliation.may_reconcile(held, record, person, tables)
+    )
+    facts = reconciliation.reconciliation_facts(record, None if isinstance(person, Reason) else person)
     if refusal is not None or held is None:
         facts["reason"] = refusal or Reason.ALREADY_CLOSED
         return Ruling(Event.RECONCILIATION_IGNORED, facts, lane=record.lane)

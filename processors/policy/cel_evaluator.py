@@ -13,7 +13,7 @@ from cel_expr_python import cel
 
 from .cel_lint import ROOT, Lint
 from .cel_syntax import parse
-from .expressions import Checked, Condition, Failed, Fault, Fused
+from .expressions import MISSING_KEY, Bound, Checked, Condition, Failed, Fault, Fused
 
 MAX_CONDITION = 80_000
 """Largest condition, in characters; the engine's own limit is 100,000."""
@@ -34,7 +34,7 @@ _BOOLEAN = ("BOOL", "DYN")
 
 # Beginnings of the engine's error messages, which go on with values of the action, and what we say instead.
 _KINDS = (
-    ("NOT_FOUND: Key not found", "a missing key"),
+    ("NOT_FOUND: Key not found", MISSING_KEY),
     ("UNKNOWN: No matching overloads", "a value of an unexpected type"),
     ("INVALID_ARGUMENT: Applying SELECT", "a value of an unexpected type"),
     ("INVALID_ARGUMENT: String to Timestamp", "not a timestamp"),
@@ -50,6 +50,10 @@ class CelEvaluator:
 
     def __init__(self) -> None:
         self._environment = cel.NewEnv(variables={ROOT: _ANY_MAP})
+
+    def bind(self, facts: Mapping[str, Any]) -> Bound:
+        """The facts of one action, for any number of conditions."""
+        return self._environment.Activation({ROOT: facts})
 
     def check(self, condition: str) -> Checked | tuple[Fault, ...]:
         """What the condition looks at, or everything that is wrong with it."""
@@ -85,7 +89,7 @@ class CelEvaluator:
 
     def compile(self, condition: str) -> Condition:
         """A checked condition, ready to run."""
-        return _CelCondition(self._environment, self._environment.compile(condition))
+        return _CelCondition(self._environment.compile(condition))
 
     def fuse(self, conditions: Sequence[str]) -> Fused:
         """Checked conditions as one program that gives the numbers of those that hold.
@@ -95,21 +99,21 @@ class CelEvaluator:
         """
         choices = (f"({condition}\n) ? {number} : -1" for number, condition in enumerate(conditions))
         text = f"[{','.join(choices)}].filter(n, n >= 0)"
-        return _CelFused(self._environment, self._environment.compile(text))
+        return _CelFused(self._environment.compile(text))
 
     def _is_pattern(self, text: str) -> bool:
         """Whether the engine accepts a pattern; it looks at it only when it runs."""
         program = self._environment.compile(f"''.matches({ROOT}.pattern)")
-        answer = program.eval(self._environment.Activation({ROOT: {"pattern": text}})).plain_value()
+        answer = program.eval(self.bind({"pattern": text})).plain_value()
         return isinstance(answer, bool)
 
 
 class _CelCondition:
-    def __init__(self, environment: Any, program: Any) -> None:
-        self._environment, self._program = environment, program
+    def __init__(self, program: Any) -> None:
+        self._program = program
 
-    def holds(self, facts: Mapping[str, Any]) -> bool | Failed:
-        value = self._program.eval(self._environment.Activation({ROOT: facts}))
+    def holds(self, facts: Bound) -> bool | Failed:
+        value = self._program.eval(facts)
         answer = value.plain_value()
         if isinstance(answer, bool):
             return answer
@@ -117,11 +121,11 @@ class _CelCondition:
 
 
 class _CelFused:
-    def __init__(self, environment: Any, program: Any) -> None:
-        self._environment, self._program = environment, program
+    def __init__(self, program: Any) -> None:
+        self._program = program
 
-    def which_hold(self, facts: Mapping[str, Any]) -> Sequence[int] | Failed:
-        answer = self._program.eval(self._environment.Activation({ROOT: facts})).plain_value()
+    def which_hold(self, facts: Bound) -> Sequence[int] | Failed:
+        answer = self._program.eval(facts).plain_value()
         return answer if isinstance(answer, list) else _failed(answer)
 
 

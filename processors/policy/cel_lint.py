@@ -68,12 +68,12 @@ class Lint:
     def _known(self, node: Node, path: FactPath) -> bool:
         if not path:
             known = ", ".join(f"`{ROOT}.{root}`" for root in ROOTS)
-            self.complain(node.offset, f"`{ROOT}` is not a value; read one of {known}")
+            self.complain(_start(node), f"`{ROOT}` is not a value; read one of {known}")
         elif path[0] not in ROOTS:
             hint = did_you_mean(path[0], ROOTS, f"known below `{ROOT}`: {', '.join(ROOTS)}")
-            self.complain(node.offset, f"unknown fact `{ROOT}.{path[0]}`; {hint}")
+            self.complain(_start(node), f"unknown fact `{ROOT}.{path[0]}`; {hint}")
         elif path[0] != "arguments" and len(path) > 1:
-            self.complain(node.offset, f"`{ROOT}.{path[0]}` is text and has no fields; remove `.{path[1]}`")
+            self.complain(_start(node), f"`{ROOT}.{path[0]}` is text and has no fields; remove `.{path[1]}`")
         else:
             return True
         return False
@@ -136,6 +136,14 @@ def fact_path(node: Node) -> FactPath | None:
                 case Constant(text=str() as key) if parent is not None:
                     return (*parent, key)
     return None
+
+
+def _start(node: Node) -> int:
+    """Where a path begins; the offset of a select is that of its last dot."""
+    match node.shape:
+        case Select(operand, _, _) | Call("_[_]", (operand, *_)):
+            return _start(operand)
+    return node.offset
 
 
 def _body(loop: Loop) -> Node | None:

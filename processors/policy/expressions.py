@@ -13,6 +13,10 @@ ROOTS = ("type", "agent", "arguments", "on_behalf_of", "lane")
 """The facts directly below `action`."""
 
 
+MISSING_KEY = "a missing key"
+"""The kind of `Failed` that means: something the condition selects is not there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """What is wrong with a condition, at a line and column of its own text, both from 1."""
@@ -42,10 +46,14 @@ class Failed:
     kind: str
 
 
+Bound = Any
+"""Facts in the form the engine wants them, made once per action by `Evaluator.bind`."""
+
+
 class Condition(Protocol):
     """One condition, ready to run."""
 
-    def holds(self, facts: Mapping[str, Any]) -> bool | Failed:
+    def holds(self, facts: Bound) -> bool | Failed:
         """Whether it holds; an error of the condition is `Failed`, one of the engine is raised."""
         ...
 
@@ -53,7 +61,7 @@ class Condition(Protocol):
 class Fused(Protocol):
     """Many conditions that cost one call."""
 
-    def which_hold(self, facts: Mapping[str, Any]) -> Sequence[int] | Failed:
+    def which_hold(self, facts: Bound) -> Sequence[int] | Failed:
         """Indexes of the conditions that hold, ascending; `Failed` when any of them erred."""
         ...
 
@@ -66,6 +74,10 @@ class Evaluator(Protocol):
     """
 
     fused_limit: int
+
+    def bind(self, facts: Mapping[str, Any]) -> Bound:
+        """The facts of one action, for any number of conditions."""
+        ...
 
     def check(self, condition: str) -> Checked | tuple[Fault, ...]:
         """What the condition looks at, or everything that is wrong with it."""

@@ -1,12 +1,12 @@
 """Which rules match an action: indexed by action type, one call into the evaluator when nothing errs."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sluicegate.schemas.errors import SluicegateError
 
-from .expressions import Checked, Condition, Evaluator, Failed, Fused
+from .expressions import MISSING_KEY, Bound, Checked, Condition, Evaluator, Failed, Fused
 from .projection import FactPath, Projection
 from .rules import Rule
 
@@ -25,13 +25,18 @@ class EngineStoppedError(SluicegateError):
         self.rule = rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class CompiledRule:
-    """A rule with its condition ready to run, and what the condition looks at."""
+    """A rule with its condition ready to run; `looks_at` are the paths it reads or tests, sorted."""
 
     rule: Rule
     checked: Checked
     condition: Condition
+    looks_at: tuple[FactPath, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Sort what the condition looks at, once."""
+        object.__setattr__(self, "looks_at", tuple(sorted(self.checked.reads | self.checked.tests)))
 
     def is_blind(self, unreadable: Sequence[FactPath]) -> bool:
         """Whether it could miss that a value was left out of the projection.
@@ -61,7 +66,7 @@ class _Group:
     rules: tuple[CompiledRule, ...]
     programs: tuple[tuple[int, Fused], ...]
 
-    def matching(self, facts: Mapping[str, Any]) -> list[CompiledRule] | None:
+    def matching(self, facts: Bound) -> list[CompiledRule] | None:
         """The rules that hold, None when any of them erred."""
         found: list[CompiledRule] = []
         for first, program in self.programs:
@@ -76,6 +81,7 @@ class RuleIndex:
     """The rules of one policy, by action type."""
 
     def __init__(self, rules: Sequence[CompiledRule], evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
         types = {name for compiled in rules for name in compiled.rule.types}
         self._groups = {
             name: _group([r for r in rules if not r.rule.types or name in r.rule.types], evaluator)
@@ -90,38 +96,46 @@ class RuleIndex:
     def match(self, projection: Projection) -> Matches:
         """Which rules match. An exception of the engine passes through: the caller must deny."""
         group = self._groups.get(projection.action_type, self._rest)
-        matched = None if projection.unreadable else _fused(group, projection.facts)
-        return _one_by_one(group, projection) if matched is None else Matches(matched, ())
+        facts = self._evaluator.bind(projection.facts)
+        holding = _holding(group, facts)
+        if holding is None:
+            return _one_by_one(group, projection, facts)
+        if not projection.unreadable:
+            return Matches(tuple(compiled.rule for compiled in holding), ())
+        blind = [compiled for compiled in group.rules if compiled.is_blind(projection.unreadable)]
+        return Matches(
+            matched=tuple(compiled.rule for compiled in holding if compiled not in blind),
+            erred=tuple(
+                (compiled.rule, missing_fact(compiled, projection, MISSING_KEY)) for compiled in blind
+            ),
+        )
+
+    def state_of(self, compiled: CompiledRule, projection: Projection) -> bool | str:
+        """Whether one rule matches, or what was missing."""
+        return _state_of(compiled, projection, self._evaluator.bind(projection.facts))
 
 
-def state_of(compiled: CompiledRule, projection: Projection) -> bool | str:
-    """Whether one rule matches, or what was missing."""
-    if projection.unreadable and compiled.is_blind(projection.unreadable):
-        return missing_fact(compiled.checked, projection) or "a value too large to read"
-    try:
-        answer = compiled.condition.holds(projection.facts)
-    except Exception as error:
-        raise EngineStoppedError(compiled.rule.name) from error
-    if isinstance(answer, bool):
-        return answer
-    return missing_fact(compiled.checked, projection) or answer.kind
+def missing_fact(compiled: CompiledRule, projection: Projection, kind: str) -> str:
+    """What a rule that erred lacked: the first fact that is too large or missing, else the kind of error."""
+    for path in compiled.looks_at:
+        if is_cut(path, projection):
+            return f"{dotted(path)} (too large, or not of the declared type)"
+    if kind == MISSING_KEY:
+        for path in compiled.looks_at:
+            if value_at(path, projection.facts) is MISSING and path in compiled.checked.reads:
+                return dotted(path)
+    return f"{kind} in {', '.join(dotted(path) for path in compiled.looks_at) or 'the condition'}"
 
 
-def missing_fact(checked: Checked, projection: Projection) -> str | None:
-    """The first fact the condition looks at that is too large or missing, as `action.…`."""
-    for path in sorted(checked.reads | checked.tests):
-        if any(cut[: len(path)] == path[: len(cut)] for cut in projection.unreadable):
-            return f"{dotted(path)} (too large or not readable)"
-    for path in sorted(checked.reads):
-        if value_at(path, projection.facts) is MISSING:
-            return dotted(path)
-    return None
+def is_cut(path: FactPath, projection: Projection) -> bool:
+    """Whether the value at a path, or something above or below it, was left out of the projection."""
+    return any(cut[: len(path)] == path[: len(cut)] for cut in projection.unreadable)
 
 
 def value_at(path: FactPath, facts: Any) -> Any:
     """The value at a path, `MISSING` when there is none."""
     for key in path:
-        if not isinstance(facts, Mapping) or key not in facts:
+        if not isinstance(facts, dict) or key not in facts:
             return MISSING
         facts = facts[key]
     return facts
@@ -132,22 +146,31 @@ def dotted(path: FactPath) -> str:
     return ".".join(("action", *path))
 
 
-def _fused(group: _Group, facts: Mapping[str, Any]) -> tuple[Rule, ...] | None:
-    """The matching rules; None when a rule erred, or when rules together need more loop steps than one may take."""
+def _holding(group: _Group, facts: Bound) -> list[CompiledRule] | None:
+    """The rules that hold; None when one erred, or when all together need more loop steps than one may take."""
     try:
-        found = group.matching(facts)
+        return group.matching(facts)
     except RuntimeError:
         return None
-    return None if found is None else tuple(compiled.rule for compiled in found)
 
 
-def _one_by_one(group: _Group, projection: Projection) -> Matches:
+def _one_by_one(group: _Group, projection: Projection, facts: Bound) -> Matches:
     """The slow way, which can name the rule that erred."""
-    states = [(compiled.rule, state_of(compiled, projection)) for compiled in group.rules]
+    states = [(compiled.rule, _state_of(compiled, projection, facts)) for compiled in group.rules]
     return Matches(
         matched=tuple(rule for rule, state in states if state is True),
         erred=tuple((rule, state) for rule, state in states if isinstance(state, str)),
     )
+
+
+def _state_of(compiled: CompiledRule, projection: Projection, facts: Bound) -> bool | str:
+    if projection.unreadable and compiled.is_blind(projection.unreadable):
+        return missing_fact(compiled, projection, MISSING_KEY)
+    try:
+        answer = compiled.condition.holds(facts)
+    except Exception as error:
+        raise EngineStoppedError(compiled.rule.name) from error
+    return answer if isinstance(answer, bool) else missing_fact(compiled, projection, answer.kind)
 
 
 def _group(rules: Sequence[CompiledRule], evaluator: Evaluator) -> _Group:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Literal
 
+from .declared import held_to
 from .effect import Effect
 from .matching import (
     MISSING,
@@ -12,7 +13,7 @@ from .matching import (
     Matches,
     RuleIndex,
     dotted,
-    state_of,
+    is_cut,
     value_at,
 )
 from .profiles import strictest
@@ -23,6 +24,11 @@ from .verdict import DEFAULT_GRANT_LIFE_MS, RuleError, Verdict
 
 EVALUATOR = "*"
 """Stands for the rule in the error of an engine that failed as a whole."""
+
+ENGINE_FAILED = "the evaluator failed"
+"""The kind of error that denies the action, whatever the rule."""
+
+_MOST_REMEMBERED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +68,34 @@ class Policy:
         self.cases: tuple[Case, ...] = file.cases
         self._default = file.default
         self._show = file.show
+        self._types = file.types
         self._index = index
+        self._verdicts: dict[tuple[str, tuple[str, ...]], Verdict] = {}
 
     def evaluate(self, projection: Projection) -> Verdict:
         """The verdict on an action. Total: an engine that fails is a denial, never an exception."""
         try:
-            matches = self._index.match(projection)
+            matches = self._index.match(self._typed(projection))
         except EngineStoppedError as stopped:
             return self._failed(projection, stopped.rule)
         except Exception:  # noqa: BLE001 - INVARIANT: whatever the engine does, the answer is no
             return self._failed(projection, EVALUATOR)
-        return self._verdict(matches, projection.action_type)
+        if matches.erred:
+            return self._verdict(matches, projection.action_type)
+        return self._remembered(matches, projection.action_type)
+
+    def _remembered(self, matches: Matches, action_type: str) -> Verdict:
+        """The verdict of rules that all could be evaluated depends on nothing but them, so it is built once."""
+        key = (action_type, tuple(rule.name for rule in matches.matched))
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            if len(self._verdicts) >= _MOST_REMEMBERED:
+                self._verdicts.clear()
+            verdict = self._verdicts[key] = self._verdict(matches, action_type)
+        return verdict
+
+    def _typed(self, projection: Projection) -> Projection:
+        return held_to(self._types.get(projection.action_type, {}), projection)
 
     def shown(self, action_type: str) -> tuple[str, ...]:
         """The argument paths of this action type that reviewers may see as they are."""
@@ -80,16 +103,11 @@ class Policy:
 
     def explain(self, projection: Projection) -> tuple[Explanation, ...]:
         """What became of every rule for this action type, without any value of the action."""
-        return tuple(
-            self._explanation(rule, projection) for rule in self._index.rules_for(projection.action_type)
-        )
+        return self._explanations(self._typed(projection), raw=False)
 
     def explain_with_raw_values(self, projection: Projection) -> tuple[Explanation, ...]:
         """As `explain`, with the raw values of the facts: only for the terminal of someone who may see them."""
-        return tuple(
-            self._explanation(rule, projection, raw=True)
-            for rule in self._index.rules_for(projection.action_type)
-        )
+        return self._explanations(self._typed(projection), raw=True)
 
     def _verdict(self, matches: Matches, action_type: str) -> Verdict:
         """Combine the rules that matched with the ones that erred.
@@ -148,7 +166,7 @@ class Policy:
     def _failed(self, projection: Projection, rule: str) -> Verdict:
         return Verdict(
             Effect.DENY,
-            errors=(RuleError(f"{self.name}/{rule}", "the evaluator failed"),),
+            errors=(RuleError(f"{self.name}/{rule}", ENGINE_FAILED),),
             show=self.shown(projection.action_type),
             policies=(self.digest.hex(),),
             reason=f"the evaluator failed on policy `{self.name}`",
@@ -157,22 +175,26 @@ class Policy:
     def _qualified(self, rule: Rule) -> str:
         return f"{self.name}/{rule.name}"
 
-    def _explanation(
-        self, compiled: CompiledRule, projection: Projection, *, raw: bool = False
-    ) -> Explanation:
-        state = state_of(compiled, projection)
-        looked_at = sorted(compiled.checked.reads | compiled.checked.tests)
+    def _explanations(self, projection: Projection, *, raw: bool) -> tuple[Explanation, ...]:
+        rules = self._index.rules_for(projection.action_type)
+        return tuple(self._explanation(compiled, projection, raw=raw) for compiled in rules)
+
+    def _explanation(self, compiled: CompiledRule, projection: Projection, *, raw: bool) -> Explanation:
+        try:
+            state = self._index.state_of(compiled, projection)
+        except EngineStoppedError:
+            state = ENGINE_FAILED
         return Explanation(
             rule=self._qualified(compiled.rule),
             effect=compiled.rule.effect,
             state="error" if isinstance(state, str) else "matched" if state else "not matched",
             missing=state if isinstance(state, str) else None,
-            facts=tuple(_fact(path, projection, raw=raw) for path in looked_at),
+            facts=tuple(_fact(path, projection, raw=raw) for path in compiled.looks_at),
         )
 
 
 def _fact(path: FactPath, projection: Projection, *, raw: bool) -> Fact:
-    if any(cut[: len(path)] == path[: len(cut)] for cut in projection.unreadable):
+    if is_cut(path, projection):
         return Fact(dotted(path), "unreadable")
     value = value_at(path, projection.facts)
     if value is MISSING:

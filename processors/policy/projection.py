@@ -44,7 +44,7 @@ class Projection:
     Attributes:
         action_type: chooses the rules; also the fact `action.type`.
         facts: `type`, `agent`, `arguments`, and `on_behalf_of` and `lane` when the action has them. Raw values.
-        unreadable: places that were left out because they are over a cap.
+        unreadable: places that were left out: over a cap, or not of the type the policy declares.
     """
 
     action_type: str
@@ -99,41 +99,45 @@ class _Cut:
                 raise _Unreadable
             self._take(key)
             below = None if path is None else (*path, key)
+            listed = len(self.unreadable)
             try:
                 copy[key] = self._value(value, below, depth + 1)
             except _Unreadable:
                 if below is None:
                     raise
-                self.unreadable.append(below)
+                self.unreadable[listed:] = [below]
         return copy
 
     def _value(self, value: Any, path: FactPath | None, depth: int) -> Any:
+        """Copy one value; the exact types of parsed JSON come first because they are nearly all there is."""
         self.values -= 1
         if self.values < 0:
             raise _Unreadable
-        match value:
-            case str():
-                self._take(value)
-            case None | bool():
-                pass
-            case int():
-                _require(_INT64_MIN <= value <= _UINT64_MAX)
-            case float():
-                _require(isfinite(value))
-            case Mapping():
-                return self.map(value, path, depth)
-            case list() | tuple():
-                _require(len(value) <= MAX_ENTRIES and depth <= MAX_DEPTH)
-                return [self._value(element, None, depth + 1) for element in value]
-            case _:
-                raise _Unreadable
+        kind = type(value)
+        if kind is str:
+            self._take(value)
+        elif kind is int:
+            _require(_INT64_MIN <= value <= _UINT64_MAX)
+        elif kind is float:
+            _require(isfinite(value))
+        elif kind is list or kind is tuple:
+            _require(len(value) <= MAX_ENTRIES and depth <= MAX_DEPTH)
+            return [self._value(element, None, depth + 1) for element in value]
+        elif kind is dict or isinstance(value, Mapping):
+            return self.map(value, path, depth)
+        else:
+            _require(value is None or kind is bool)
         return value
 
     def _take(self, text: str) -> None:
+        if len(text) > min(self.text, MAX_TEXT) or not (text.isascii() or _is_unicode(text)):
+            raise _Unreadable
         self.text -= len(text)
-        _require(len(text) <= MAX_TEXT and self.text >= 0)
-        # A lone surrogate is no Unicode text, and the evaluator stops at it.
-        _require(text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether there is no lone surrogate; the evaluator stops at one."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _require(readable: bool) -> None:  # noqa: FBT001 - reads as a statement

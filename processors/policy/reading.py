@@ -129,7 +129,9 @@ def _rule(node: Node, findings: Findings, reviews: dict[str, Review | None]) -> 
 
 def _condition(section: Section) -> str:
     """The text of `when`; a list or a map there is a finding."""
-    return ALWAYS if section.get("when") is None else section.text("when") or ALWAYS
+    written = "" if section.get("when") is None else section.text("when") or ""
+    # A block ends with a newline; without it, "unexpected end" points at the end of the text.
+    return written.rstrip() or ALWAYS
 
 
 def _action_types(section: Section) -> tuple[str, ...]:

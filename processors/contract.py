@@ -120,13 +120,25 @@ class StoreReader(Protocol):
 class Topology(Protocol, Generic[Tables]):
     """Everything the runtime needs to know; one object per process, without state of its own."""
 
-    sources: tuple[str, ...]
-    """Co-partitioned inputs, in the order in which they are processed within a transaction."""
-    stores: tuple[StoreSpec, ...]
-    table_topics: tuple[str, ...]
-    """One-partition topics read completely by every process, in the order in which they are applied."""
-    output_topics: tuple[str, ...]
-    """Topics with one partition per task that a step may write to, other than `execution.*`."""
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Co-partitioned inputs, in the order in which they are processed within a transaction."""
+        ...
+
+    @property
+    def stores(self) -> tuple[StoreSpec, ...]:
+        """The stores of every task."""
+        ...
+
+    @property
+    def table_topics(self) -> tuple[str, ...]:
+        """One-partition topics read completely by every process, in the order in which they are applied."""
+        ...
+
+    @property
+    def output_topics(self) -> tuple[str, ...]:
+        """Topics with one partition per task that a step may write to, other than `execution.*`."""
+        ...
 
     def no_tables(self) -> Tables:
         """The tables before anything was read."""

@@ -1,0 +1,264 @@
+"""Ask and tell a cluster about topics, rights and users, with time limits and our own errors.
+
+Pure plans are in `topics` and `access`; this is the edge they read from and act through.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from sluicegate.schemas.errors import AccessError, SluicegateError, TimedOutError
+
+from .client_errors import DENIED, translate, trouble_of
+from .connection import Connection
+from .principals import Naming
+from .rights import CLUSTER, Right
+
+REQUEST_S = 15.0
+ASK_AGAIN_S = 0.5
+SCRAM_ITERATIONS = 4096  # RFC 7677, section 4: at least
+CLUSTER_NAME = "kafka-cluster"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as the cluster has it; `config` holds every value in force."""
+
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+class Admin:
+    """An administrative client of one principal; keep it until its answers are in (it closes the client)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._trouble: list[int] = []
+        self.client = AdminClient({**connection.client_config(), "error_cb": self._note})
+
+    @property
+    def naming(self) -> Naming:
+        """The names of this deployment."""
+        return self.connection.naming
+
+    def reachable(self, limit_s: float = REQUEST_S) -> None:
+        """Return when the cluster answers; `AccessError` at once for a wrong password, else `TimedOutError`."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            try:
+                self._call("answer", lambda: self.client.list_topics(timeout=ASK_AGAIN_S))
+            except TimedOutError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def partitions(self) -> dict[str, int]:
+        """Logical name and number of partitions of each topic of this deployment that may be described."""
+        found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S))
+        named = ((self.naming.logical(name), topic) for name, topic in found.topics.items())
+        return {logical: len(topic.partitions) for logical, topic in named if logical is not None}
+
+    def topics(self) -> dict[str, FoundTopic]:
+        """Every topic of this deployment with its configuration, by logical name."""
+        found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S))
+        ours = {name: topic for name, topic in found.topics.items() if self.naming.logical(name) is not None}
+        configs = self._configs(ours)
+        return {
+            name.removeprefix(self.naming.prefix): FoundTopic(
+                partitions=len(topic.partitions),
+                replication=min((len(part.replicas) for part in topic.partitions.values()), default=0),
+                config=configs[name],
+            )
+            for name, topic in ours.items()
+        }
+
+    def create_topics(self, topics: Mapping[str, tuple[int, int, Mapping[str, str]]]) -> None:
+        """Create topics: logical name to partitions, replication and configuration; existing ones stay."""
+        new = [
+            NewTopic(
+                self.naming.topic(name), num_partitions=count, replication_factor=copies, config=dict(config)
+            )
+            for name, (count, copies, config) in topics.items()
+        ]
+        if new:
+            futures = self.client.create_topics(new, request_timeout=REQUEST_S)
+            self._settle("create topics", futures, but={KafkaError.TOPIC_ALREADY_EXISTS})
+
+    def configure_topics(self, changes: Mapping[str, Mapping[str, str]]) -> None:
+        """Set configuration values of topics, leaving their others as they are."""
+        resources = [
+            ConfigResource(
+                ConfigResource.Type.TOPIC,
+                self.naming.topic(name),
+                incremental_configs=[
+                    ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+                    for key, value in values.items()
+                ],
+            )
+            for name, values in changes.items()
+        ]
+        if resources:
+            futures = self.client.incremental_alter_configs(resources, request_timeout=REQUEST_S)
+            self._settle("configure topics", futures)
+
+    def rights(self) -> frozenset[Right]:
+        """Every right on the cluster; without the right to ask, Kafka answers with none and no error."""
+        anything: Any = None  # the stub wants text where the client takes None for "any"
+        everything = AclBindingFilter(
+            ResourceType.ANY,
+            anything,
+            ResourcePatternType.ANY,
+            anything,
+            anything,
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        answer = self._call(
+            "list rights",
+            lambda: self.client.describe_acls(everything, request_timeout=REQUEST_S).result(REQUEST_S),
+        )
+        return frozenset(_right(binding) for binding in answer)
+
+    def add_rights(self, rights: Iterable[Right]) -> None:
+        """Put rights in force; those that exist stay."""
+        bindings = [AclBinding(*_binding(right)) for right in sorted(rights)]
+        if bindings:
+            self._settle("add rights", self.client.create_acls(bindings, request_timeout=REQUEST_S))
+
+    def remove_rights(self, rights: Iterable[Right]) -> None:
+        """Take exactly these rights away."""
+        filters = [AclBindingFilter(*_binding(right)) for right in sorted(rights)]
+        if filters:
+            self._settle("remove rights", self.client.delete_acls(filters, request_timeout=REQUEST_S))
+
+    def users(self) -> frozenset[str]:
+        """The users that have a SCRAM password."""
+        # With None it asks for all; the stub says otherwise.
+        ask: Any = self.client.describe_user_scram_credentials
+        answer = self._call("list users", lambda: ask(request_timeout=REQUEST_S).result(REQUEST_S))
+        return frozenset(answer)
+
+    def put_users(self, passwords: Mapping[str, str]) -> None:
+        """Create SCRAM-SHA-256 users or change their passwords; connections that are open stay open."""
+        info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, SCRAM_ITERATIONS)
+        changes: list[Any] = [
+            UserScramCredentialUpsertion(user, info, password.encode())
+            for user, password in passwords.items()
+        ]
+        if changes:
+            futures = self.client.alter_user_scram_credentials(changes, request_timeout=REQUEST_S)
+            self._settle("create users", futures)
+
+    def may(self, logical: str) -> frozenset[str]:
+        """The operations on a topic that this principal is allowed, found out without trying any."""
+        name = self.naming.topic(logical)
+        futures = self.client.describe_topics(
+            TopicCollection([name]), include_authorized_operations=True, request_timeout=REQUEST_S
+        )
+        try:
+            described = futures[name].result(REQUEST_S)
+        except KafkaException as error:
+            if trouble_of(error).code() in DENIED:
+                return frozenset()
+            raise self._error("describe a topic", error) from None
+        operations: Any = described.authorized_operations
+        return frozenset(operation.name.lower() for operation in operations or ())
+
+    def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        if not resources:
+            return {}
+        futures = self.client.describe_configs(resources, request_timeout=REQUEST_S)
+        answers = self._settle("read topic configuration", futures)
+        return {
+            resource.name: {entry.name: entry.value for entry in answer.values()}
+            for resource, answer in answers.items()
+        }
+
+    def _settle(
+        self, what: str, futures: Mapping[Any, "Future[T]"], but: frozenset[int] | set[int] = frozenset()
+    ) -> dict[Any, T]:
+        """Wait for all answers; the first error that is not in `but` becomes one of ours."""
+        answers = {}
+        for about, future in futures.items():
+            try:
+                answers[about] = future.result(REQUEST_S)
+            except KafkaException as error:
+                if trouble_of(error).code() not in but:
+                    raise self._error(what, error, about) from None
+            except TimeoutError:
+                raise TimedOutError(
+                    f"Kafka at `{self.connection.bootstrap}` did not {what} in time"
+                ) from None
+        return answers
+
+    def _call(self, what: str, call: Any) -> Any:
+        try:
+            return call()
+        except KafkaException as error:
+            raise self._error(what, error) from None
+        except TimeoutError:
+            raise TimedOutError(f"Kafka at `{self.connection.bootstrap}` did not {what} in time") from None
+
+    def _error(self, what: str, error: KafkaException, about: Any = None) -> SluicegateError:
+        self.client.poll(0)  # a wrong password shows itself only in the callback
+        user, bootstrap = self.connection.user, self.connection.bootstrap
+        if KafkaError._AUTHENTICATION in self._trouble:  # noqa: SLF001 - the client's public constant
+            return AccessError(f"Kafka at `{bootstrap}` does not accept the password of `{user}`")
+        return translate(error, user=user, bootstrap=bootstrap, what=what + _named(about))
+
+    def _note(self, error: KafkaError) -> None:
+        self._trouble.append(error.code())
+
+
+def _named(about: Any) -> str:
+    name = getattr(about, "name", about)
+    return f" (`{name}`)" if isinstance(name, str) else ""
+
+
+def _binding(right: Right) -> tuple[Any, ...]:
+    return (
+        ResourceType.BROKER if right.resource == CLUSTER else ResourceType[right.resource.upper()],
+        CLUSTER_NAME if right.resource == CLUSTER else right.name,
+        ResourcePatternType[right.pattern.upper()],
+        f"User:{right.user}",
+        "*",
+        AclOperation[right.operation.upper()],
+        AclPermissionType[right.permission.upper()],
+    )
+
+
+def _right(binding: AclBinding) -> Right:
+    is_cluster = binding.restype == ResourceType.BROKER
+    return Right(
+        user=binding.principal.removeprefix("User:"),
+        resource=CLUSTER if is_cluster else binding.restype.name.lower(),
+        name="" if is_cluster else binding.name,
+        pattern=binding.resource_pattern_type.name.lower(),
+        operation=binding.operation.name.lower(),
+        permission=binding.permission_type.name.lower(),
+    )

@@ -1,0 +1,104 @@
+"""The configuration of a single-node development broker: loopback only, everybody authenticates, default deny.
+
+The controller's listener authenticates too: without that, one frame from any local process could grant itself
+everything. The broker's own user logs in by PLAIN, whose password is in the 0600 configuration file; SCRAM users
+would have to be given on the command line when the folder is formatted, where every local user could read it.
+"""
+
+from pathlib import Path
+
+from .broker_folder import BrokerFolder, Ports
+
+SUPER_USER = "broker"
+_PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
+
+LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
+<Configuration status="ERROR" shutdownHook="disable">
+  <Appenders>
+    <Console name="out" target="SYSTEM_OUT"><PatternLayout pattern="%d{ISO8601} %p %c{1}: %m%n"/></Console>
+  </Appenders>
+  <Loggers>
+    <Logger name="kafka.authorizer.logger" level="INFO"/>
+    <Root level="WARN"><AppenderRef ref="out"/></Root>
+  </Loggers>
+</Configuration>
+"""
+"""Warnings, and each denied operation with its principal: the only trace of what the broker itself refused."""
+
+
+def broker_properties(folder: BrokerFolder, ports: Ports, password: str) -> str:
+    """The text of `server.properties`; holds the broker's own password."""
+    login = f'{_PLAIN} required username="{SUPER_USER}" password="{password}" user_{SUPER_USER}="{password}";'
+    listeners = f"CLIENT://127.0.0.1:{ports.client},CONTROLLER://127.0.0.1:{ports.controller}"
+    return _text(
+        {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports.controller}",
+            "listeners": listeners,
+            "advertised.listeners": listeners,
+            "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+            "inter.broker.listener.name": "CLIENT",
+            "controller.listener.names": "CONTROLLER",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "sasl.mechanism.controller.protocol": "PLAIN",
+            "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-256,PLAIN",
+            "listener.name.client.scram-sha-256.sasl.jaas.config": f"{_SCRAM} required;",
+            "listener.name.client.plain.sasl.jaas.config": login,
+            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+            "listener.name.controller.plain.sasl.jaas.config": login,
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": f"User:{SUPER_USER}",
+            "allow.everyone.if.no.acl.found": "false",
+            "auto.create.topics.enable": "false",
+            "delete.topic.enable": "false",
+            "log.dirs": folder.data,
+            **_SINGLE_NODE,
+            **_SMALL,
+            **_GROUPS,
+        }
+    )
+
+
+_SINGLE_NODE = {
+    "default.replication.factor": 1,
+    "offsets.topic.num.partitions": 4,
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.num.partitions": 4,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # There is nobody to take over: a machine that sleeps must not make the broker fence itself.
+    "broker.session.timeout.ms": 60_000,
+}
+_SMALL = {
+    "log.cleaner.dedupe.buffer.size": 8_388_608,  # the default takes 128 MB of the heap
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "log.index.size.max.bytes": 1_048_576,
+}
+_GROUPS = {
+    # An idle group must not lose its offsets after a week: the greatest value there is.
+    "offsets.retention.minutes": 2_147_483_647,
+    "group.initial.rebalance.delay.ms": 0,
+    # A member learns of a move at its next heartbeat, which the broker sets; at the default of 5 s one partition
+    # stands still for almost as long.
+    "group.consumer.heartbeat.interval.ms": 500,
+    "group.consumer.min.heartbeat.interval.ms": 100,
+    "group.consumer.session.timeout.ms": 6_000,
+    "group.consumer.min.session.timeout.ms": 1_000,
+}
+
+
+def _text(values: dict[str, str | int | Path]) -> str:
+    return "".join(f"{key}={_escaped(str(value))}\n" for key, value in values.items())
+
+
+def _escaped(value: str) -> str:
+    # java.util.Properties reads Latin-1, and UTF-16 units in escapes: `a\\b` for a backslash, `\\u00e9` for an accent.
+    units = value.replace("\\", "\\\\").encode("utf-16-be")
+    codes = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(chr(code) if 0x20 <= code < 0x7F else f"\\u{code:04x}" for code in codes)  # noqa: PLR2004 - ASCII

@@ -95,6 +95,8 @@ class Lint:
             self._pattern(arguments[-1])
         if function == "@in" and variables and not isinstance(arguments[-1].shape, ListOf):
             self.complain(node.offset, "`in` over a value inside a loop is a nested loop; use two rules")
+        if function == "contains" and variables and not isinstance(arguments[-1].shape, Constant):
+            self.complain(node.offset, "`contains` inside a loop must search for a text written in the rule")
         for argument in arguments:
             self.walk(argument, variables)
 

@@ -1,4 +1,29 @@
-"""From YAML nodes to a `PolicyFile`, noting everything that is wrong on the way."""
+"""From YAML nodes to a `PolicyFile`, noting everything that is wrong on the way.
+
+A policy file is one map::
+
+    version: 1
+    name: clinical-exports              # part of every rule's name in a verdict
+    default: deny                       # or review, which asks the review called `default`
+    agents: [ops, play/*]               # optional: exact ids, or everything below a prefix
+    reviews:
+      dual: {groups: {security: 1}, quorum: 2, within: 2h, reason: required, grant: {life: 5m}}
+    show: {data.export: [rows, columns.*]}      # what reviewers may see as it is, with everything below
+    types: {data.export: {rows: int}}           # other types are unreadable, other names are findings
+    rules:
+      - id: bulk-waits
+        on: [data.export]               # omitted: every action type
+        when: action.arguments.rows > 100000    # omitted: always
+        effect: review                  # or allow, or deny
+        review: dual                    # a name, or a review written out
+        mask: pii-basic                 # not for deny
+        grant: {life: 1m}               # not for deny; the shortest of all matching rules counts
+        why: Large exports wait.
+    tests:
+      - name: a large export waits
+        action: {type: data.export, agent: ops, arguments: {rows: 200000}}
+        expect: {effect: review, rules: [bulk-waits], groups: {security: 1}, quorum: 2}
+"""
 
 import re
 

@@ -1,8 +1,13 @@
 """What a policy file may say, and how it is refused."""
 
+import subprocess
+import sys
+from hashlib import sha256
+from textwrap import dedent
+
 import pytest
 
-from sluicegate.processors.policy import Effect, load, project
+from sluicegate.processors.policy import Effect, load, project, reading
 from sluicegate.schemas.errors import PolicyError
 
 HEAD = "version: 1\nname: p\ndefault: deny\n"
@@ -125,6 +130,7 @@ def test_a_review_that_asks_nobody_or_leaves_its_bounds_is_refused(review: str, 
         ("action.arguments.a.exists_one(x, x == 1)", "8:", "this loop is not allowed"),
         ("action.arguments.a.all(x, x.all(y, y == 1))", "8:", "a loop inside a loop"),
         ("action.arguments.a.all(x, x in action.arguments.b)", "8:", "nested loop"),
+        ("action.arguments.a.all(x, action.arguments.b.contains(x))", "8:", "`contains` inside a loop"),
         ("action.arguments.a.all(action, action == 1)", "8:", "cannot be called `action`"),
         ("action.arguments.a.matches(action.arguments.b)", "8:", "must be a text in the rule"),
         ("action.arguments.a.matches('(')", "8:", "not a regular expression"),
@@ -192,6 +198,26 @@ def test_declared_types_find_misspelt_and_mistyped_arguments() -> None:
     assert [line.split("`")[1] for line in lines] == ["a", "b", "c", "d"]
     assert "did you mean `rows`?" in lines[0]
     assert "did you mean `kind`?" in lines[2]
+
+
+def test_the_documented_file_loads() -> None:
+    """The example in the docstring of `reading` is a policy that passes its own test."""
+    policy = load(dedent((reading.__doc__ or "").split("::\n", 1)[1]))
+    assert policy.name == "clinical-exports"
+    assert policy.shown("data.export") == ("rows", "columns.*")
+
+
+def test_a_requirement_is_readable_without_the_extra_of_the_gate() -> None:
+    """Importing the package needs neither CEL nor YAML: reviewers' clients and verifiers do not have them."""
+    code = "import sys, sluicegate.processors.policy; sys.exit(bool({'yaml', 'cel_expr_python'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_digest_is_that_of_the_bytes() -> None:
+    """Every byte counts, comments included."""
+    text = HEAD + RULES + "# é"
+    assert load(text).digest == sha256(text.encode()).digest()
+    assert load(text).evaluate(project("t", None, {})).policies == (sha256(text.encode()).hexdigest(),)
 
 
 def test_yaml_words_stay_words() -> None:

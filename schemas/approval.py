@@ -41,9 +41,9 @@ class ApprovalRequest(Wire):
     request_id: Name
     revision: Annotated[Count, Field(ge=1)] = 1
     action_id: Name
-    action_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
     type: Name
     requirement: FrozenRequirement
     excluded: tuple[Name, ...]

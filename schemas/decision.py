@@ -27,10 +27,10 @@ class Decision(Wire):
     decision_id: Name
     request_id: Name
     action_id: Name
-    action_digest: Digest
-    view_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
+    view_digest: Digest
     account: AccountName
     choice: Annotated[Choice, Field(strict=False)]
     reason: Reason | None = None

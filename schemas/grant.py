@@ -23,9 +23,9 @@ class Grant(Wire):
     deployment: Name
     grant_id: Name
     action_id: Name
-    action_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
     executor: ExecutorName
     type: Name
     issued_at_ms: Milliseconds

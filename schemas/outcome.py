@@ -40,9 +40,9 @@ class Outcome(Wire):
     kind: Literal["outcome"] = "outcome"
     outcome_id: Name
     action_id: Name
-    action_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
     outcome: Annotated[OutcomeKind, Field(strict=False)]
     reason: Name | None = None
     rules: tuple[str, ...] = ()

@@ -16,9 +16,9 @@ class Claim(Wire):
     claim_id: Name
     grant_id: Name
     action_id: Name
-    action_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
     executor: ExecutorName
     claimed_at_ms: Milliseconds
 

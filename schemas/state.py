@@ -61,10 +61,10 @@ class Pending(Wire):
 
     kind: Literal["pending"] = "pending"
     action_id: Name
-    action_digest: Digest
-    content_digest: Digest
     lane: Name
     agent: Name
+    action_digest: Digest
+    content_digest: Digest
     type: Name
     rules: tuple[str, ...]
     partition: Partition

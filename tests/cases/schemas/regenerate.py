@@ -1,10 +1,12 @@
-"""Write the twins, the lock file and the golden bytes anew: `python tests/cases/schemas/regenerate.py`.
+"""Write the twins, the lock file and the golden bytes anew: `python tests/cases/schemas/regenerate.py [golden]`.
 
-Run it after a change of a model and read the difference it makes. A schema that a release contains (`"released"` in the lock
+Without an argument: twins and lock file. With `golden`: the Avro bytes of every record in `golden.json`, whose `record` is
+written by hand (two per kind: every field set, and only what must be there). Run it after a change of a model and read the difference it makes. A schema that a release contains (`"released"` in the lock
 file names that release) stays: its twin is kept as `<kind>.<id>.avsc` and the changed model gets the next id.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sluicegate.schemas.kinds import MODELS
 from sluicegate.schemas.released import LOCK_FILE
 
 SCHEMAS = Path(__file__).parents[3] / "schemas"
+GOLDEN = Path(__file__).with_name("golden.json")
 
 
 def rabin(schema: dict[str, Any]) -> str:
@@ -49,5 +52,22 @@ def _bring_up(kinds: dict[str, list[dict[str, Any]]], kind: str, schema: dict[st
     twin.write_text(text)
 
 
+def write_golden_bytes() -> None:
+    """Encode every golden record with the newest schema."""
+    # Imported here: the codec reads the twins and the lock file that the other half of this script writes.
+    from sluicegate.schemas import codec  # noqa: PLC0415
+
+    golden = json.loads(GOLDEN.read_text())
+    for kind, cases in golden.items():
+        for case in cases:
+            model = MODELS[kind].model_validate_json(json.dumps(case["record"]))
+            encoded = codec.encode(model)
+            case |= {"payload_type": encoded.payload_type, "avro": encoded.value.hex()}
+    GOLDEN.write_text(json.dumps(golden, indent=2) + "\n")
+
+
 if __name__ == "__main__":
-    write_twins_and_lock()
+    if sys.argv[1:] == ["golden"]:
+        write_golden_bytes()
+    else:
+        write_twins_and_lock()

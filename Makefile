@@ -1,0 +1,72 @@
+# `make help` lists the targets. Everything is installed into .venv; nothing outside this folder is touched but the cache
+# of the development broker (jars), which `sluicegate broker` keeps in the user's cache folder.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test check fmt bench clean lint types imports wheel-test
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(VENV)/.ready ## an agent's day at the gate, on a real Apache Kafka
+	@$(BIN)/sluicegate demo
+
+test: $(VENV)/.ready-dev ## run the tests, on a real Apache Kafka
+	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+
+check: lint types imports wheel-test ## the whole truth: format, lint, types, imports, tests of the built wheel
+
+fmt: $(VENV)/.ready-dev ## format and mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready-dev ## measure on this machine: verdicts, codec, gate on the driver
+	$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.ready-dev .typetree
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+imports: $(VENV)/.ready-dev
+	$(BIN)/lint-imports
+
+# CI and users run what is in the wheel, not what lies in the checkout: so must the tests.
+wheel-test: $(VENV)/.ready-dev
+	rm -rf dist build *.egg-info .wheel
+	$(BIN)/python -m build --quiet
+	$(PYTHON) -m venv .wheel/venv
+	.wheel/venv/bin/python -m pip install -q -U pip
+	.wheel/venv/bin/python -m pip install -q --group dev "$$(ls dist/*.whl)[all]"
+	mkdir -p .wheel/run && cp -r tests examples README.md CHANGELOG.md pyproject.toml .wheel/run/
+	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest $(PYTEST_FLAGS)
+
+clean: ## remove what was built and installed here
+	rm -rf $(VENV) .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "sluicegate needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -U pip
+
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install -q -e '.[all]'
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install -q --group dev
+	@touch $@
+
+# mypy and pyright do not know the folder mapping of pyproject.toml: this tree of links shows them the package as installed.
+.typetree: pyproject.toml
+	mkdir -p $@/sluicegate
+	for folder in streams schemas processors; do ln -sfn ../../$$folder $@/sluicegate/$$folder; done
+	for file in __init__.py __main__.py py.typed; do ln -sfn ../../streams/_root/$$file $@/sluicegate/$$file; done
+	@touch $@

@@ -7,4 +7,12 @@ from .driver import Crashed, ForeignTransaction, TopologyDriver
 from .gate_driver import GateDriver, seeded_key
 from .topologies import Counter, PassThrough
 
-__all__ = ["Counter", "Crashed", "ForeignTransaction", "GateDriver", "PassThrough", "TopologyDriver", "seeded_key"]
+__all__ = [
+    "Counter",
+    "Crashed",
+    "ForeignTransaction",
+    "GateDriver",
+    "PassThrough",
+    "TopologyDriver",
+    "seeded_key",
+]

@@ -1,0 +1,100 @@
+"""End offsets, asked for without waiting: the answers come while the worker works.
+
+An end offset is the high watermark (read_uncommitted). The read_committed end stops before open transactions, whose
+records may become visible at offsets below it: whoever waits for that end waits for too little.
+"""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import admin as kafka_admin
+from confluent_kafka.admin import AdminClient
+
+from sluicegate.schemas.errors import TimedOutError
+from sluicegate.streams.kafka.connection import Connection
+
+REQUEST_S: Final = 10.0
+
+_SPEC: Any = kafka_admin.OffsetSpec  # type: ignore[attr-defined]  # public; the stub does not know it
+_EARLIEST: Final = _SPEC.earliest()
+_LATEST: Final = _SPEC.latest()
+
+
+@dataclass(frozen=True, slots=True)
+class EndOffset:
+    """The high watermark of one partition, asked for at wall-clock time `asked_ms`."""
+
+    topic: str
+    partition: int
+    offset: int
+    asked_ms: int
+
+
+class EndOffsets:
+    """Asks the cluster; keep it as long as answers are awaited."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        # Kept in a variable: a collected client fails its futures.
+        self.admin = AdminClient(connection.client_config())
+        self._asked: dict[tuple[str, int], tuple[int, Future[Any]]] = {}
+
+    def ask(self, partitions: Iterable[tuple[str, int]], now_ms: int) -> None:
+        """Ask for these (topic, partition), except where an answer is under way."""
+        wanted = [each for each in partitions if each not in self._asked]
+        if wanted:
+            for each, future in self._request(wanted, _LATEST).items():
+                self._asked[each] = (now_ms, future)
+
+    def answers(self) -> list[EndOffset]:
+        """What has been answered since the last call; a failed question is simply asked again by who needs it."""
+        found = []
+        for (topic, partition), (asked_ms, future) in tuple(self._asked.items()):
+            if future.done():
+                del self._asked[topic, partition]
+                if future.exception() is None:
+                    found.append(EndOffset(topic, partition, future.result().offset, asked_ms))
+        return found
+
+    def wait(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, int]]:
+        """First and end offset of each, now; TimedOutError when the cluster does not answer."""
+        wanted = list(partitions)
+        first = self._request(wanted, _EARLIEST)
+        end = self._request(wanted, _LATEST)
+        deadline = time.monotonic() + REQUEST_S
+        try:
+            return {each: (_offset(first[each], deadline), _offset(end[each], deadline)) for each in wanted}
+        except (KafkaException, TimeoutError) as error:
+            raise TimedOutError(f"the cluster did not tell end offsets: {type(error).__name__}") from error
+
+    def partitions(self) -> dict[str, int]:
+        """Logical name and number of partitions of every topic of this deployment that may be described."""
+        try:
+            topics = self.admin.list_topics(timeout=REQUEST_S).topics
+        except KafkaException as error:
+            raise TimedOutError(f"the cluster did not list its topics: {error.args[0].name()}") from error
+        named = ((self._connection.logical(name), topic) for name, topic in topics.items())
+        return {logical: len(topic.partitions) for logical, topic in named if logical is not None}
+
+    def _request(self, partitions: list[tuple[str, int]], spec: Any) -> dict[tuple[str, int], Future[Any]]:
+        if not partitions:
+            return {}
+        named = {
+            TopicPartition(self._connection.topic(topic), partition): (topic, partition)
+            for topic, partition in partitions
+        }
+        answers: dict[TopicPartition, Future[Any]] = self.admin.list_offsets(
+            dict.fromkeys(named, spec),
+            isolation_level=IsolationLevel.READ_UNCOMMITTED,
+            request_timeout=REQUEST_S,
+        )
+        by_name = {(each.topic, each.partition): future for each, future in answers.items()}
+        return {logical: by_name[each.topic, each.partition] for each, logical in named.items()}
+
+
+def _offset(future: "Future[Any]", deadline: float) -> int:
+    return int(future.result(max(0.0, deadline - time.monotonic())).offset)

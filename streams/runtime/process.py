@@ -1,0 +1,80 @@
+"""The main function of a worker process: signals, exit status, and the line to its supervisor."""
+
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection as Pipe
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from sluicegate.schemas.errors import SluicegateError
+from sluicegate.streams.logs import configure_logging
+
+from .producer import UnclearError
+from .spec import WorkerSpec
+from .status import WorkerStatus
+from .transaction import MustAbort
+from .watchdog import Watchdog, end_process
+from .worker import Worker
+
+EXIT_DRAINED: Final = 0
+EXIT_FAILED: Final = 1
+EXIT_UNCLEAR: Final = 70
+"""EX_SOFTWARE of sysexits.h: ended at once, because going on could do harm; a successor asks the log."""
+EXIT_KILLED: Final = 143
+"""128 and SIGTERM: the second SIGTERM ended it at once."""
+
+
+def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
+    """Run one worker until SIGTERM, which drains; a second SIGTERM ends at once. Ends the process."""
+    configure_logging(as_json=spec.log_json)
+    # Ctrl-C reaches the whole process group; the supervisor decides and sends SIGTERM.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Watchdog(spec.watchdog_ms / 1000) as watchdog:
+        try:
+            worker = Worker(spec, slot, watchdog, _reporter(pipe))
+            _on_sigterm(worker)
+            worker.run()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the process ends and says so
+            _say_why(slot, error)
+            # Without closing: a close would abort, and could tear a transaction whose outcome is unknown.
+            end_process(EXIT_FAILED if isinstance(error, SluicegateError) else EXIT_UNCLEAR)
+    end_process(EXIT_DRAINED)
+
+
+def _on_sigterm(worker: Worker) -> None:
+    seen = 0
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        del number, frame
+        seen += 1
+        if seen > 1:
+            end_process(EXIT_KILLED)
+        worker.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus], None]:
+    is_cut = pipe is None
+
+    def report(status: WorkerStatus) -> None:
+        nonlocal is_cut
+        if pipe is None or is_cut:
+            return
+        try:
+            pipe.send(status)
+        except OSError:
+            # The supervisor is gone: nobody would stop this worker, so it drains on its own.
+            is_cut = True
+            signal.raise_signal(signal.SIGTERM)
+
+    return report
+
+
+def _say_why(slot: int, error: Exception) -> None:
+    log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
+    ours = isinstance(error, SluicegateError | UnclearError | MustAbort)
+    log.error("ending the process", exc_info=error, because=str(error) if ours else type(error).__name__)

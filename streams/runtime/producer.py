@@ -1,0 +1,161 @@
+"""The transactional producer of one worker slot, and what each of its errors means.
+
+- retriable: the same call again, nothing else with this producer meanwhile, up to a limit. When it then succeeds, the
+  producer object is replaced before the next transaction (same id, new epoch): the new epoch fences a late copy of the
+  repeated request, which under the old transaction protocol could end the *next* transaction.
+- `txn_requires_abort`: `MustAbort`.
+- anything else, or the limit passed: `UnclearError`. Nobody knows what the log will say, so the process ends at once,
+  without closing the producer; its successor asks the log.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from sluicegate.schemas.envelope import Headers
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.streams.kafka.connection import Connection
+
+from .task import Progress
+from .transaction import MustAbort
+from .watchdog import Watchdog
+
+CALL_S: Final = 10.0
+RETRY_FOR_S: Final = 45.0
+"""Longer than the longest pause of a broker we expect; shorter than the watchdog's limit counted per call."""
+
+_CONFLICT: Final = KafkaError._CONFLICT  # noqa: SLF001  # the client's public constant
+
+
+class UnclearError(Exception):
+    """What became of the transaction is unknown: end the process, do not close the producer."""
+
+
+class KafkaProducer:
+    """A `TransactionalProducer` on a cluster. `group_metadata` is asked afresh for every commit."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        slot: int,
+        group_metadata: Callable[[], Any],
+        watchdog: Watchdog,
+        *,
+        retry_for_s: float = RETRY_FOR_S,
+    ) -> None:
+        self._connection = connection
+        self._slot = slot
+        self._group_metadata = group_metadata
+        self._watchdog = watchdog
+        self._retry_for_s = retry_for_s
+        self._failed: list[tuple[str, str]] = []
+        self._repeated = False
+        self._names: dict[str, str] = {}
+        self._single: frozenset[str] = frozenset()
+        self._producer = self._open()
+
+    def know(self, partitions: dict[str, int]) -> None:
+        """Which topics have one partition: those take the records of every task on partition 0."""
+        self._single = frozenset(topic for topic, count in partitions.items() if count == 1)
+
+    def begin(self) -> None:
+        """Start a transaction, with a new producer object when the last one had to repeat a call."""
+        if self._repeated:
+            structlog.get_logger().warning("a call had to be repeated, changing to a new producer epoch")
+            self._producer = self._open()
+            self._repeated = False
+        self._failed.clear()
+        self._producer.begin_transaction()
+
+    def produce(self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers) -> None:
+        """Hand over one record, waiting while the client's queue is full."""
+        name = self._names.get(topic) or self._names.setdefault(topic, self._connection.topic(topic))
+        number = 0 if topic in self._single else partition
+        while True:
+            try:
+                # Never produce_batch: it drops headers silently.
+                self._producer.produce(name, value, key, number, headers=list(headers))
+            except BufferError:
+                self._producer.poll(0.01)
+            except KafkaException as error:
+                raise self._meaning(error.args[0], f"produce to {topic}") from error
+            else:
+                return
+
+    def flush(self) -> None:
+        """Wait until every record is acknowledged; `MustAbort` when one could not be delivered."""
+        deadline = time.monotonic() + self._retry_for_s
+        self._watchdog.beat("flush")
+        while self._producer.flush(CALL_S):
+            if time.monotonic() > deadline:
+                raise UnclearError("records were not acknowledged in time")
+            self._watchdog.beat("flush")
+        if self._failed:
+            topic, reason = self._failed[0]
+            raise MustAbort(f"a record could not be delivered to `{topic}`: {reason}")
+
+    def send_offsets(self, progress: Sequence[Progress]) -> None:
+        """Add the group's offsets to the transaction."""
+        offsets = [
+            TopicPartition(self._connection.topic(each.topic), each.partition, each.offset, each.metadata)
+            for each in progress
+        ]
+        metadata = self._group_metadata()
+        self._settle(
+            "send offsets", lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_S)
+        )
+
+    def commit(self) -> None:
+        """End the transaction well."""
+        self._settle("commit", lambda: self._producer.commit_transaction(CALL_S))
+
+    def abort(self) -> None:
+        """End the transaction as if it had never been."""
+        self._settle("abort", lambda: self._producer.abort_transaction(CALL_S))
+
+    def _open(self) -> Producer:
+        producer = Producer(
+            {
+                **self._connection.transactional_config(self._slot),
+                "on_delivery": self._delivered,
+                "delivery.report.only.error": True,
+            }
+        )
+        self._settle("init transactions", lambda: producer.init_transactions(CALL_S))
+        self._repeated = False
+        return producer
+
+    def _settle(self, doing: str, call: Callable[[], Any]) -> None:
+        deadline = time.monotonic() + self._retry_for_s
+        while True:
+            self._watchdog.beat(doing)
+            try:
+                call()
+            except KafkaException as error:
+                self._again_or_raise(error.args[0], doing, deadline)
+            else:
+                return
+
+    def _again_or_raise(self, error: KafkaError, doing: str, deadline: float) -> None:
+        """Return when the same call is to be made again."""
+        is_retriable = error.retriable() and not error.txn_requires_abort() and error.code() != _CONFLICT
+        if not is_retriable or error.fatal() or time.monotonic() > deadline:
+            raise self._meaning(error, doing)
+        self._repeated = True
+        structlog.get_logger().warning("repeating a call", doing=doing, code=error.name())
+        time.sleep(0.01)
+
+    def _meaning(self, error: KafkaError, doing: str) -> Exception:
+        if error.txn_requires_abort():
+            return MustAbort(f"{doing}: {error.name()}")
+        if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            name = self._connection.transactional_id(self._slot)
+            return ConfigurationError(f"`{self._connection.user}` may not use the transactional id `{name}`")
+        return UnclearError(f"{doing}: {error.name()}")
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append((str(message.topic()), error.name()))

@@ -1,0 +1,37 @@
+"""What a worker is told: everything, and in a form that can be sent to another process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sluicegate.processors.contract import Topology
+from sluicegate.streams.kafka.connection import Connection
+
+from .task import DEFAULT_SKEW_MS
+from .transaction import FaultHook, no_fault
+
+EVIDENCE: Final = ("audit",)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """One deployment's workers. All times are milliseconds."""
+
+    topology: Callable[[], Topology[Any]]
+    """Makes the topology in the worker's process: a function of a module, or a `functools.partial` of one."""
+    connection: Connection
+    partitions: int
+    """Of every co-partitioned topic."""
+    key: str | None = field(default=None, repr=False)
+    """The seed of the gate's signing key, base64url; None when no output is `signed`."""
+    skew_ms: int = DEFAULT_SKEW_MS
+    transaction_age_ms: int = 20
+    transaction_records: int = 500
+    tables_fresh_ms: int = 2_000
+    stale_tables_limit_ms: int = 30_000
+    watchdog_ms: int = 60_000
+    evidence: tuple[str, ...] = EVIDENCE
+    """Output topics whose committed records prove that a partition has been worked on."""
+    log_json: bool = False
+    fault: FaultHook = no_fault
+    """For fault tests, see `transaction`."""

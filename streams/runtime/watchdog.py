@@ -1,0 +1,55 @@
+"""Ends the process when one call does not return: some client calls do not keep their time limit.
+
+A worker that hangs holds its partitions and nobody else may take them; the supervisor starts a new one with the same
+transactional id, which fences whatever the old one still had under way.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, NoReturn, Self
+
+import structlog
+
+EXIT_STUCK: Final = 75
+"""EX_TEMPFAIL of sysexits.h: the watchdog ended the process."""
+
+
+def end_process(status: int) -> NoReturn:
+    """End without closing anything: a close would abort, and could tear a transaction whose outcome is unknown."""
+    os._exit(status)
+
+
+class Watchdog:
+    """A thread that looks on while the worker calls `beat` before every call that may block."""
+
+    def __init__(self, limit_s: float, end: Callable[[int], object] = end_process) -> None:
+        self._limit_s = limit_s
+        self._end = end
+        self._stopped = threading.Event()
+        self._doing = ("starting", time.monotonic())
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def beat(self, doing: str) -> None:
+        """The worker is alive and about to do this."""
+        self._doing = (doing, time.monotonic())
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(min(1.0, self._limit_s / 4)):
+            doing, since = self._doing
+            if time.monotonic() - since > self._limit_s:
+                structlog.get_logger().error("a call does not return, ending the process", doing=doing)
+                self._end(EXIT_STUCK)
+                return

@@ -13,7 +13,7 @@ from fastavro import schemaless_reader
 from pydantic import ValidationError
 
 from .avro_writer import body_writer
-from .canonical import parse_json
+from .canonical import canonical_json, parse_json
 from .envelope import PayloadType
 from .errors import RecordError
 from .fields import JsonObject, Wire
@@ -67,12 +67,17 @@ def encode(model: Wire) -> Encoded:
 
 def encode_json(model: Wire) -> Encoded:
     """Write a record as JSON, without Avro; RecordError for a kind that only travels as Avro."""
-    kind = _WRITTEN[type(model)].kind
+    written = _WRITTEN[type(model)]
+    kind = written.kind
     if kind not in JSON_KINDS:
         raise RecordError(f"a record of kind `{kind}` does not travel as JSON; send it as Avro")
     try:
+        for name in written.recorded:
+            canonical_json(
+                getattr(model, name)
+            )  # pydantic writes a key with a lone surrogate as something else
         value = model.model_dump_json().encode()
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         raise RecordError(f"this `{kind}` cannot be written; check its strings") from None
     _check_size(value, kind)
     parse_json(value)  # what no reader accepts must not be signed and sent
@@ -147,6 +152,7 @@ class _Written:
     payload_type: str
     frame: bytes
     body: Callable[[Wire], bytes]
+    recorded: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +212,7 @@ _WRITTEN: Final[Mapping[type[Wire], _Written]] = {
         payload_type=str(PayloadType(kind, versions[-1].fingerprint)),
         frame=versions[-1].frame,
         body=body_writer(versions[-1].parsed, _recorded(MODELS[kind])),
+        recorded=_recorded(MODELS[kind]),
     )
     for kind, versions in _RELEASED.items()
 }

@@ -203,7 +203,7 @@ def test_canonical_json_survives_strict_parsing(value: Any) -> None:
     assert canonical_json(parse_json(text)) == text
 
 
-@given(text=st.binary(max_size=200) | st.text("[]{}\"\\,:0e-1u d", max_size=60).map(str.encode))
+@given(text=st.binary(max_size=200) | st.text('[]{}"\\,:0e-1u d', max_size=60).map(str.encode))
 @settings(max_examples=300, deadline=None)
 def test_strict_parsing_accepts_a_part_of_what_python_accepts(text: bytes) -> None:
     """Strict JSON reads any bytes to what the standard library reads, or raises RecordError."""

@@ -1,0 +1,52 @@
+"""I12: what was not acted on is written down: a reason for every refusal, the bytes of every unreadable record kept."""
+
+from sluicegate.processors.events import Event
+
+from .findings import Invariant, Ledger
+from .placed import Placed
+
+_REFUSALS = frozenset(
+    {
+        Event.DEAD_LETTER,
+        Event.ACTION_DENIED,
+        Event.ACTION_CONFLICT,
+        Event.ACTION_STALE,
+        Event.WITHDRAWAL_IGNORED,
+        Event.DECISION_NOT_COUNTED,
+        Event.CLAIM_LATE,
+        Event.CLAIM_IGNORED,
+        Event.RECEIPT_IGNORED,
+        Event.RECONCILIATION_IGNORED,
+        Event.REQUEST_EXPIRED,
+        Event.GRANT_LAPSED,
+        Event.CLAIM_UNKNOWN,
+    }
+)
+
+
+class Refusals:
+    """Stateless: every refusal stands for itself."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def take(self, placed: Placed, event: Event) -> None:
+        """One entry."""
+        if event not in _REFUSALS:
+            return
+        self._ledger.count(Invariant.I12, "refusals")
+        if placed.entry.reason is None:
+            self._ledger.find(Invariant.I12, placed, f"`{event}` gives no reason")
+        if event is Event.DEAD_LETTER:
+            self._dead_letter(placed)
+
+    def _dead_letter(self, placed: Placed) -> None:
+        entry = placed.entry
+        self._ledger.count(Invariant.I12, "dead letters")
+        kept = [record.topic for record in entry.written]
+        if entry.leaf is None or kept != [f"dlq.{entry.leaf.topic}"]:
+            self._ledger.find(
+                Invariant.I12, placed, "the unreadable record was not kept, or more was written than that"
+            )
+        if entry.outcomes or entry.grant_id is not None:
+            self._ledger.find(Invariant.I12, placed, "an unreadable record had an effect")

@@ -223,7 +223,7 @@ def _end(
         "reason": reason,
         "deadline_ms": waiting.requirement.deadline_ms,
     }
-    puts = close(subject, outcome_kind, cause, reason)
+    puts = close(subject, outcome, cause)
     sends = (_resolution(pending, kind, reason, cause), send_outcome(outcome))
     return Ruling(Event.DECISION_COUNTED, facts, puts, sends, (outcome,), pending.lane)
 

@@ -93,7 +93,7 @@ def lapse(pending: Pending, cause: Cause) -> Ruling:
         "expires_at_ms": granted.expires_at_ms,
         "reason": Reason.NO_CLAIM_IN_TIME,
     }
-    puts = close(subject, OutcomeKind.LAPSED, cause, Reason.NO_CLAIM_IN_TIME)
+    puts = close(subject, outcome, cause)
     return Ruling(Event.GRANT_LAPSED, facts, puts, (send_outcome(outcome),), (outcome,), pending.lane)
 
 

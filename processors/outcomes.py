@@ -80,12 +80,36 @@ def send_outcome(outcome: Outcome) -> Send:
     return Send("outcomes", outcome, outcome.outcome_id)
 
 
-def close(
-    subject: Subject, outcome: OutcomeKind, cause: Cause, reason: str | None, until_ms: int = 0
-) -> tuple[Put, ...]:
-    """End an action: forget its state, leave the marker (counted from `until_ms` when that is later than now)."""
-    marker = Marker(subject.content_digest, outcome, reason, max(cause.at_ms, cause.now_ms, until_ms))
+def close(subject: Subject, outcome: Outcome, cause: Cause, until_ms: int = 0) -> tuple[Put, ...]:
+    """End an action with this outcome: forget its state, leave the marker (counted from `until_ms` when that is later)."""
+    marker = Marker.of(outcome, subject.content_digest, max(cause.at_ms, cause.now_ms, until_ms))
     return (
         delete_pending(subject.agent, subject.action_id),
         put_marker(subject.agent, subject.action_id, marker),
+    )
+
+
+def repeat(subject: Subject, marker: Marker, cause: Cause) -> Outcome:
+    """Tell again how an action ended."""
+    return tell(
+        subject,
+        marker.outcome,
+        cause,
+        reason=marker.reason,
+        request_id=marker.request_id,
+        grant_id=marker.grant_id,
+        result_digest=marker.result_digest,
+        repeated=True,
+    )
+
+
+def repeat_pending(subject: Subject, pending: Pending, cause: Cause) -> Outcome:
+    """Tell again where an action stands."""
+    return tell(
+        subject,
+        PHASE_OUTCOMES[pending.phase],
+        cause,
+        request_id=pending.waiting.request_id if pending.waiting else None,
+        grant_id=pending.granted.grant_id if pending.granted else None,
+        repeated=True,
     )

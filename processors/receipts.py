@@ -121,7 +121,7 @@ def _end(
         subject, outcome_kind, cause, reason=reason, grant_id=grant_id, result_digest=result_digest
     )
     facts = {**grant_facts(pending), "reason": reason, "result_digest": result_digest}
-    puts = close(subject, outcome_kind, cause, reason)
+    puts = close(subject, outcome, cause)
     return Ruling(event, facts, puts, (send_outcome(outcome),), (outcome,), pending.lane)
 
 

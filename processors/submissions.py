@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.outcome import OutcomeKind
-from sluicegate.schemas.state import Granted, Pending, Phase
+from sluicegate.schemas.state import Pending, Phase
 
 from . import approvals, grants
 from .closed import read_marker
@@ -19,7 +19,7 @@ from .contract import Put, Record, StoreReader
 from .directory import Directory
 from .events import Event, Reason
 from .intake import Authentic
-from .outcomes import PHASE_OUTCOMES, Subject, close, send_outcome, tell
+from .outcomes import Subject, close, repeat, repeat_pending, send_outcome, tell
 from .pending import read_pending
 from .policy import Effect, Verdict
 from .ruling import Cause, DeadLetter, Ruling
@@ -75,49 +75,35 @@ def withdraw(stores: StoreReader, withdrawal: Withdrawal, cause: Cause) -> Rulin
         facts["reason"] = Reason.UNKNOWN_ACTION
         return Ruling(Event.WITHDRAWAL_IGNORED, facts, lane=withdrawal.lane)
     if pending is not None:
-        subject, kind, reason = Subject.of(pending), PHASE_OUTCOMES[pending.phase], None
+        outcome = repeat_pending(Subject.of(pending), pending, cause)
     else:
         assert marker is not None  # noqa: S101  # one of the two is there
-        subject = Subject(
-            withdrawal.action_id,
-            marker.content_digest,
-            marker.content_digest,
-            withdrawal.lane,
-            withdrawal.agent,
-        )
-        kind, reason = marker.outcome, marker.reason
-    outcome = tell(subject, kind, cause, reason=reason, repeated=True)
+        content = marker.content_digest
+        subject = Subject(withdrawal.action_id, content, content, withdrawal.lane, withdrawal.agent)
+        outcome = repeat(subject, marker, cause)
     facts["reason"] = Reason.NOT_WAITING
     return Ruling(Event.WITHDRAWAL_IGNORED, facts, (), (send_outcome(outcome),), (outcome,), withdrawal.lane)
 
 
 def _known(stores: StoreReader, subject: Subject, action: Action, cause: Cause) -> Ruling | None:
     pending = read_pending(stores, subject.agent, subject.action_id)
-    granted: Granted | None = None
-    request_id = reason = None
-    if pending is not None:
-        content, kind, granted = pending.content_digest, PHASE_OUTCOMES[pending.phase], pending.granted
-        request_id = pending.waiting.request_id if pending.waiting else None
-    else:
-        marker = read_marker(stores, subject.agent, subject.action_id)
-        if marker is None:
-            return None
-        content, kind, reason = marker.content_digest, marker.outcome, marker.reason
+    marker = read_marker(stores, subject.agent, subject.action_id) if pending is None else None
+    present = marker if pending is None else pending
+    if present is None:
+        return None
     facts = _facts(subject, action)
-    if content != subject.content_digest:
-        outcome = tell(subject, OutcomeKind.DENIED, cause, reason=Reason.CONFLICT)
+    if present.content_digest != subject.content_digest:
         facts["reason"] = Reason.CONFLICT
-        return Ruling(Event.ACTION_CONFLICT, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
-    outcome = tell(
-        subject,
-        kind,
-        cause,
-        reason=reason,
-        request_id=request_id,
-        grant_id=granted.grant_id if granted else None,
-        repeated=True,
-    )
-    return Ruling(Event.ACTION_REPEATED, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
+        outcome = tell(subject, OutcomeKind.DENIED, cause, reason=Reason.CONFLICT)
+        event = Event.ACTION_CONFLICT
+    else:
+        outcome = (
+            repeat_pending(subject, present, cause)
+            if isinstance(present, Pending)
+            else repeat(subject, present, cause)
+        )
+        event = Event.ACTION_REPEATED
+    return Ruling(event, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
 
 
 def _stale(action: Action, record: Record, window: Window) -> Reason | None:
@@ -133,7 +119,7 @@ def _refuse_stale(subject: Subject, action: Action, reason: Reason, cause: Cause
     puts: tuple[Put, ...] = ()
     if reason is Reason.FROM_THE_FUTURE:
         # INVARIANT: told denied, it stays denied: the marker lives until the same bytes would be too old.
-        puts = close(subject, OutcomeKind.DENIED, cause, reason, until_ms=action.created_at_ms)
+        puts = close(subject, outcome, cause, until_ms=action.created_at_ms)
     facts = _facts(subject, action) | {"reason": reason}
     return Ruling(Event.ACTION_STALE, facts, puts, (send_outcome(outcome),), (outcome,), subject.lane)
 
@@ -175,7 +161,7 @@ def _deny(
     facts = _facts(subject, action) | {"reason": reason, "rules": rules}
     if verdict is not None:
         facts["policies"] = tuple(bytes.fromhex(digest) for digest in verdict.policies)
-    puts = close(subject, OutcomeKind.DENIED, cause, reason)
+    puts = close(subject, outcome, cause)
     return Ruling(Event.ACTION_DENIED, facts, puts, (send_outcome(outcome),), (outcome,), subject.lane)
 
 

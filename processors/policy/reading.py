@@ -38,7 +38,7 @@ from .findings import Findings, did_you_mean
 from .reviews import MAX_QUORUM, NAME, read_grant_life, read_groups, read_reviews, review_of
 from .rules import ALWAYS, Case, Expected, PolicyFile, Review, Rule
 from .section import Section
-from .shown import MAX_PATHS, parse
+from .shown import MAX_PATHS, canonical, parse
 from .verdict import DEFAULT_GRANT_LIFE_MS
 
 MAX_RULES = 2_000
@@ -103,13 +103,17 @@ def _show(file: Section) -> dict[str, tuple[str, ...]]:
         paths = section.texts(action_type)
         if len(paths) > MAX_PATHS:
             section.problem(section.get(action_type), f"more than {MAX_PATHS} paths; show a place above them")
-        for path, node in paths:
-            try:
-                parse(path)
-            except PolicyError as error:
-                file.findings.add(place_of(node), "show", str(error))
-        shown[action_type] = tuple(path for path, _ in paths)
+        shown[action_type] = canonical(path for path, node in paths if _is_path(path, node, file.findings))
     return shown
+
+
+def _is_path(path: str, node: Node, findings: Findings) -> bool:
+    try:
+        parse(path)
+    except PolicyError as error:
+        findings.add(place_of(node), "show", str(error))
+        return False
+    return True
 
 
 def _types(file: Section) -> dict[str, dict[str, str]]:

@@ -5,14 +5,15 @@ every key of a map at that place. A key that itself contains a dot can be reache
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from sluicegate.schemas.errors import PolicyError
 
 _SEGMENT = re.compile(r"\*|[^.*\s]+")
 _ANY = "*"
 
-MAX_PATHS = 500
+MAX_PATHS = 64
 """Largest number of paths one action type may show."""
 
 
@@ -29,10 +30,18 @@ def is_shown(shown: Sequence[str], place: Sequence[str]) -> bool:
     return any(_covers(parse(path), place) for path in shown)
 
 
-def shown_by_both(one: Sequence[str], two: Sequence[str]) -> tuple[str, ...]:
-    """The paths that both lists show, sorted: what only one of them shows stays hidden."""
-    common = {_common(parse(left), parse(right)) for left in one for right in two} - {None}
-    return tuple(sorted(".".join(path) for path in common if path))
+def canonical(paths: Iterable[str]) -> tuple[str, ...]:
+    """The same places in the fewest paths, sorted."""
+    parsed = {parse(path) for path in paths}
+    widest = (p for p in parsed if not any(_covers(other, p) for other in parsed if other != p))
+    return tuple(sorted(".".join(path) for path in widest))
+
+
+@lru_cache(maxsize=1_024)
+def shown_by_both(one: tuple[str, ...], two: tuple[str, ...]) -> tuple[str, ...]:
+    """The places that both lists show: what only one of them shows stays hidden."""
+    common = (_common(parse(left), parse(right)) for left in one for right in two)
+    return canonical(".".join(path) for path in common if path)
 
 
 def _covers(path: Sequence[str], place: Sequence[str]) -> bool:

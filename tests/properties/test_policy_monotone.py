@@ -14,10 +14,12 @@ from sluicegate.processors.policy import (
     Projection,
     Requirement,
     Verdict,
+    is_shown,
     load,
     project,
 )
 from sluicegate.processors.policy.profiles import strictest
+from sluicegate.processors.policy.shown import canonical, shown_by_both
 from sluicegate.processors.policy.verdict import merged
 
 GROUPS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.integers(1, 3), max_size=3)
@@ -158,6 +160,24 @@ def test_an_unreadable_value_is_as_strict_as_any_value_it_could_be(
         readable = policy.evaluate(project("t", "agent", {**arguments, hidden: value}))
         if not readable.errors:
             assert is_as_strict(capped, readable)
+
+
+PATHS = st.lists(
+    st.lists(st.sampled_from(["a", "b", "*"]), min_size=1, max_size=3).map(".".join), max_size=4
+).map(canonical)
+PLACES = st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+
+
+@given(PATHS, PATHS, PATHS, PLACES)
+def test_what_is_shown_by_both_is_a_meet(
+    one: tuple[str, ...], two: tuple[str, ...], three: tuple[str, ...], place: list[str]
+) -> None:
+    """A place is shown by both exactly when each shows it; commutative, associative and idempotent."""
+    both = shown_by_both(one, two)
+    assert is_shown(both, place) == (is_shown(one, place) and is_shown(two, place))
+    assert both == shown_by_both(two, one)
+    assert shown_by_both(both, three) == shown_by_both(one, shown_by_both(two, three))
+    assert shown_by_both(one, one) == one
 
 
 JSON = st.recursive(

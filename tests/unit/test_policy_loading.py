@@ -204,7 +204,7 @@ def test_the_documented_file_loads() -> None:
     """The example in the docstring of `reading` is a policy that passes its own test."""
     policy = load(dedent((reading.__doc__ or "").split("::\n", 1)[1]))
     assert policy.name == "clinical-exports"
-    assert policy.shown("data.export") == ("rows", "columns.*")
+    assert policy.shown("data.export") == ("columns.*", "rows")
 
 
 def test_a_requirement_is_readable_without_the_extra_of_the_gate() -> None:

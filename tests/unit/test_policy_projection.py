@@ -117,15 +117,20 @@ def test_a_rule_whose_answer_does_not_depend_on_it_is_evaluated(condition: str) 
     assert denying(condition) is Effect.ALLOW
 
 
-def test_an_allow_rule_that_looks_at_what_was_left_out_does_not_allow() -> None:
-    """Erring never opens: the default stands."""
+@pytest.mark.parametrize(
+    "condition",
+    ["action.arguments.body != 'secret'", "!has(action.arguments.body)", "size(action.arguments) < 1"],
+)
+def test_an_allow_rule_that_looks_at_what_was_left_out_does_not_allow(condition: str) -> None:
+    """Erring never opens, not even for a rule that would hold because the value is gone: the default stands."""
     policy = load(
         "version: 1\nname: p\ndefault: deny\nrules:\n"
-        "  - {id: pass, on: [t], effect: allow, when: action.arguments.body != 'secret'}\n"
+        f'  - {{id: pass, on: [t], effect: allow, when: "{condition}"}}\n'
     )
     verdict = policy.evaluate(project("t", "agent", {"body": LONG}))
     assert verdict.effect is Effect.DENY
-    assert verdict.errors[0].missing.startswith("action.arguments.body")
+    assert [error.rule for error in verdict.errors] == ["p/pass"]
+    assert verdict.rules == ()
 
 
 def test_a_value_of_another_type_than_declared_is_unreadable() -> None:
@@ -140,3 +145,27 @@ def test_a_value_of_another_type_than_declared_is_unreadable() -> None:
     declared = load(head + "types: {t: {kind: string}}\n" + rules)
     assert declared.evaluate(sly).effect is Effect.DENY
     assert declared.evaluate(project("t", "agent", {"kind": "public"})).effect is Effect.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting", "other"),
+    [
+        ("string", "a", 1),
+        ("int", 1, True),
+        ("int", 1, 1.0),
+        ("number", 1.0, True),
+        ("bool", True, 1),
+        ("list", [], {}),
+        ("map", {}, []),
+        ("string", "a", None),
+    ],
+)
+def test_declared_types_are_those_of_json(kind: str, fitting: object, other: object) -> None:
+    """A boolean is no number, null is of no declared type, and `any` takes everything."""
+    text = (
+        "version: 1\nname: p\ndefault: deny\ntypes: {t: {a: %s, b: any}}\nrules:\n"
+        "  - {id: pass, on: [t], effect: allow, when: has(action.arguments.a) && has(action.arguments.b)}\n"
+    )
+    policy = load(text % kind)
+    assert policy.evaluate(project("t", "agent", {"a": fitting, "b": other})).effect is Effect.ALLOW
+    assert policy.evaluate(project("t", "agent", {"a": other, "b": other})).effect is Effect.DENY

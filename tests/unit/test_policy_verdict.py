@@ -230,6 +230,30 @@ def test_policies_that_name_an_agent_take_precedence_over_those_that_name_nobody
     assert PolicySet([exact]).evaluate("x", project("t", "x", {})).reason == "no policy applies to this agent"
 
 
+def test_obligations_of_several_policies_merge() -> None:
+    """What two policies ask for is asked for together, and the shorter deadline and grant life hold."""
+    one = policy("  - {id: a, effect: review, review: one, mask: pii-basic, why: first}\n", name="one")
+    two = policy("  - {id: a, effect: review, review: two, why: second}\n", name="two")
+    three = policy("  - {id: a, effect: allow, mask: hipaa-safe-harbor}\n", name="three")
+    answer = PolicySet([one, two, three]).evaluate("agent", project("t", "agent", {}))
+    assert answer.requirement == Requirement(
+        (("privacy", 2), ("security", 1)), 3, HOUR_MS, reason_required=True, mask="hipaa-safe-harbor"
+    )
+    assert (answer.mask, answer.grant_life_ms, answer.whys) == (
+        "hipaa-safe-harbor",
+        60_000,
+        ("first", "second"),
+    )
+    assert answer.rules == ("one/a", "three/a", "two/a")
+    assert answer.policies == tuple(each.digest.hex() for each in (one, three, two))
+
+
+def test_a_comment_at_the_end_of_a_condition_stays_a_comment() -> None:
+    """CEL has `//` comments; one must not swallow the rules that are fused behind it."""
+    answer = verdict("  - {id: a, effect: deny, when: 'true // (\"'}\n  - {id: b, effect: deny}\n", {})
+    assert answer.rules == ("p/a", "p/b")
+
+
 def test_two_policies_of_one_name_are_refused() -> None:
     """A rule's name in a verdict points to one rule."""
     twice = policy("  - {id: a, effect: allow}\n")

@@ -1,0 +1,120 @@
+"""What Kafka said, as one of our errors: who was refused what, where, and what to do about it."""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+
+from sluicegate.schemas.errors import AccessError, ConfigurationError, SluicegateError, TimedOutError
+from sluicegate.streams.kafka.connection import Connection
+
+_DENIED: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+_ABSENT: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the client's public constants begin with `_`
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+_SILENT: Final = frozenset(
+    {
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+_GONE: Final = frozenset(
+    {KafkaError.OFFSET_OUT_OF_RANGE, KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
+)
+_HARMLESS: Final = frozenset(
+    {
+        # Reading assigned partitions needs no group; the client asks once all the same and reads on.
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError._PARTITION_EOF,  # noqa: SLF001
+    }
+)
+
+
+_MOVING: Final = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError._WAIT_COORD,  # noqa: SLF001
+    }
+)
+"""A partition that was just made, or is getting another leader."""
+_AGAIN_S: Final = 0.05
+
+T = TypeVar("T")
+
+
+def patiently(ask: Callable[[], T], limit_s: float) -> T:
+    """Ask again while partitions are on the move; KafkaException for any other answer, or when the time is over."""
+    until = time.monotonic() + limit_s
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _MOVING or time.monotonic() > until:
+                raise
+        time.sleep(_AGAIN_S)
+
+
+class Trouble:
+    """The `error_cb` of a client: remembers a refused password, which no call ever reports."""
+
+    def __init__(self) -> None:
+        self.wrong_password = False
+
+    def __call__(self, error: KafkaError) -> None:
+        """Note what the client says beside its calls."""
+        if error.code() == KafkaError._AUTHENTICATION:  # noqa: SLF001
+            self.wrong_password = True
+
+
+def passes(error: KafkaError) -> bool:
+    """Whether a reader may go on: the client connects again and asks again by itself."""
+    return error.code() in _HARMLESS or error.code() in _SILENT or (error.retriable() and not error.fatal())
+
+
+def explain(
+    connection: Connection, error: KafkaError | KafkaException, doing: str, topic: str, trouble: Trouble
+) -> SluicegateError:
+    """The error to raise; `doing` is a verb such as `write to`, `topic` a logical name."""
+    cause: Any = error.args[0] if isinstance(error, KafkaException) else error
+    code, user, place = cause.code(), connection.user, connection.bootstrap
+    if trouble.wrong_password:
+        return AccessError(
+            f"Kafka at `{place}` does not accept the password of `{user}`; correct it and start again"
+        )
+    if code in _DENIED:
+        return AccessError(
+            f"`{user}` may not {doing} `{topic}`; compare its rights with `sluicegate acl plan`"
+        )
+    if code in _ABSENT:
+        return AccessError(
+            f"there is no topic `{topic}` at `{place}`; make it with `sluicegate topics apply`"
+        )
+    if code in _GONE:
+        return AccessError(f"records of `{topic}` are gone before they were read; start the client again")
+    if code == KafkaError.MSG_SIZE_TOO_LARGE:
+        return ConfigurationError(f"the record is larger than `{topic}` takes; send less")
+    if code in _SILENT:
+        return TimedOutError(
+            f"Kafka at `{place}` did not answer in time to {doing} `{topic}`; "
+            "do the same again with the same id: nothing is doubled"
+        )
+    return AccessError(
+        f"Kafka at `{place}` would not let `{user}` {doing} `{topic}` ({cause.name()}); start again"
+    )

@@ -12,6 +12,6 @@ Does not promise that a grant is used once: that is the executor's claim (`strea
 """
 
 from .check import SENTENCES, Check, Refusal, Released
-from .examination import Post, examine
+from .examination import UNPROVEN, Post, examine, stopped
 
-__all__ = ["SENTENCES", "Check", "Post", "Refusal", "Released", "examine"]
+__all__ = ["SENTENCES", "UNPROVEN", "Check", "Post", "Refusal", "Released", "examine", "stopped"]

@@ -18,6 +18,7 @@ class Check(StrEnum):
     BAD_SIGNATURE = "bad-signature"
     REVOKED_SIGNER = "revoked-signer"
     WRONG_DEPLOYMENT = "wrong-deployment"
+    WRONG_PARTITION = "wrong-partition"
     TABLES_BEHIND = "tables-behind"
     NOT_THE_AUDIENCE = "not-the-audience"
     NO_ROUTE = "no-route"
@@ -45,9 +46,11 @@ class Check(StrEnum):
     REVOKED_GRANT = "revoked-grant"
     REVOKED_EXECUTOR = "revoked-executor"
     # Found by the executor, outside the pure examination.
-    NO_HANDLER = "no-handler"
+    USED_BEFORE = "used-before"
     CONFLICTING_GRANT = "conflicting-grant"
+    NO_HANDLER = "no-handler"
     CLAIM_LATE = "claim-late"
+    LEASE_OVER = "lease-over"
 
 
 SENTENCES: Final[Mapping[Check, str]] = {
@@ -57,6 +60,7 @@ SENTENCES: Final[Mapping[Check, str]] = {
     Check.BAD_SIGNATURE: "the gate's signature does not cover exactly this grant",
     Check.REVOKED_SIGNER: "the gate's key was revoked",
     Check.WRONG_DEPLOYMENT: "the grant was made for another deployment",
+    Check.WRONG_PARTITION: "the grant stands on another lane or partition than its own",
     Check.TABLES_BEHIND: "the grant rests on documents that the executor cannot find",
     Check.NOT_THE_AUDIENCE: "the grant is for another executor",
     Check.NO_ROUTE: "operators do not route this action type to this executor alone",
@@ -83,9 +87,11 @@ SENTENCES: Final[Mapping[Check, str]] = {
     Check.PAUSED: "operators have paused what this action needs",
     Check.REVOKED_GRANT: "operators have revoked the grant",
     Check.REVOKED_EXECUTOR: "operators have revoked the executor's key",
-    Check.NO_HANDLER: "the executor has no handler for this action type",
+    Check.USED_BEFORE: "the grant was claimed before: it is for one use",
     Check.CONFLICTING_GRANT: "two different grants carry the same id",
+    Check.NO_HANDLER: "the executor has no handler for this action type",
     Check.CLAIM_LATE: "the claim was appended at or after the grant's expiry",
+    Check.LEASE_OVER: "the lease of the claim was over before the executor could act",
 }
 """One sentence per code, for logs, errors and stories; none contains a value."""
 

@@ -18,6 +18,7 @@ from sluicegate.schemas.envelope import (
 )
 from sluicegate.schemas.errors import ConfigurationError, RecordError, SignatureError
 from sluicegate.schemas.grant import Grant, Signed
+from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.keys import PublicKey
 
 from .check import Check, Refusal, Released
@@ -30,11 +31,21 @@ OWN_TABLES = ("identities", "controls")
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Where an examination takes place: the executor that is asked, and how far its clock may be off the broker's."""
+    """Where an examination takes place: the executor that is asked, and how far its clock may be off the broker's.
+
+    `partitions` is the number of partitions of `execution.<executor>`, which is that of every co-partitioned topic.
+    """
 
     deployment: str
     executor: str
+    partitions: int
     skew_ms: int = 2_000
+
+
+UNPROVEN = frozenset(
+    {Check.UNREADABLE, Check.UNSIGNED, Check.UNKNOWN_SIGNER, Check.BAD_SIGNATURE, Check.REVOKED_SIGNER}
+)
+"""Checks after which nothing that the grant says is proven, not even its id."""
 
 
 def examine(record: Record, tables: Tables, post: Post, now_ms: int) -> Released | Refusal:
@@ -47,19 +58,20 @@ def examine(record: Record, tables: Tables, post: Post, now_ms: int) -> Released
         return opened
     refused = (
         _deployment(opened, post)
+        or _place(opened, record, post)
         or _tables(opened, tables)
         or _audience(opened, tables.directory, post)
         or _life(opened, record, tables.directory, post, now_ms)
     )
     if refused:
         return Refusal(refused, opened)
-    action = _action(opened, record, tables, now_ms)  # action bytes match the digest
+    action = _action(opened, tables, now_ms)  # action bytes match the digest
     if isinstance(action, Check):
         return Refusal(action, opened)
     people = people_who_approved(opened, action, tables, now_ms)  # decisions checked again
     if isinstance(people, Check):
         return Refusal(people, opened)
-    refused = _floor(opened, people, tables.directory) or _stopped(opened, tables, now_ms)
+    refused = _floor(opened, people, tables.directory) or stopped(opened, tables, now_ms)
     return Refusal(refused, opened) if refused else Released(opened, action)
 
 
@@ -97,6 +109,13 @@ def _deployment(grant: Grant, post: Post) -> Check | None:
     return None if grant.deployment == post.deployment else Check.WRONG_DEPLOYMENT
 
 
+def _place(grant: Grant, record: Record, post: Post) -> Check | None:
+    # INVARIANT: one grant, one partition: a copy on another one would meet an executor that knows nothing of its claim.
+    partition = partition_of(grant.lane, post.partitions)
+    right = record.key == grant.lane.encode() and record.position.partition == partition
+    return None if right else Check.WRONG_PARTITION
+
+
 def _tables(grant: Grant, tables: Tables) -> Check | None:
     behind = any(tables.positions.get(topic, 0) < grant.tables.get(topic, 0) for topic in OWN_TABLES)
     return Check.TABLES_BEHIND if behind else None
@@ -117,7 +136,7 @@ def _life(grant: Grant, record: Record, directory: Directory, post: Post, now_ms
     return Check.LIFE_TOO_LONG if grant.expires_at_ms - begun_ms > longest_ms else None
 
 
-def _action(grant: Grant, record: Record, tables: Tables, now_ms: int) -> Action | Check:
+def _action(grant: Grant, tables: Tables, now_ms: int) -> Action | Check:
     signed = grant.action
     if envelope_digest(signed.payload_type, signed.value) != grant.action_digest:
         return Check.ACTION_ALTERED
@@ -126,7 +145,7 @@ def _action(grant: Grant, record: Record, tables: Tables, now_ms: int) -> Action
     except RecordError:
         return Check.ACTION_UNREADABLE
     assert isinstance(action, Action)  # noqa: S101  # decode was told this kind
-    if _names(action) != _names(grant) or record.key != action.lane.encode():
+    if _names(action) != _names(grant):
         return Check.OTHER_ACTION
     return action if _is_the_agents(action, signed, tables, now_ms) else Check.ACTION_NOT_THE_AGENTS
 
@@ -149,7 +168,8 @@ def _floor(grant: Grant, people: People, directory: Directory) -> Check | None:
     return None if satisfied(floor.groups, floor.quorum, people) else Check.FLOOR
 
 
-def _stopped(grant: Grant, tables: Tables, now_ms: int) -> Check | None:
+def stopped(grant: Grant, tables: Tables, now_ms: int) -> Check | None:
+    """Whether operators have paused or revoked what this grant needs; asked once more just before the act."""
     controls = tables.controls
     if controls.paused(action_type=grant.type, executor=grant.executor, agent=grant.agent):
         return Check.PAUSED

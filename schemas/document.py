@@ -89,7 +89,7 @@ class Agent(Wire):
 class Floor(Wire):
     """The least an executor demands before it acts, whatever the policy said; an empty one demands nobody."""
 
-    groups: Annotated[GroupCounts, Field(default_factory=dict)]
+    groups: GroupCounts = Field(default_factory=dict)
     quorum: Annotated[int, Field(ge=0, le=100)] = 0
 
 
@@ -98,7 +98,7 @@ class Executor(Wire):
 
     key: PublicKeyText
     types: tuple[Name, ...]
-    floor: Annotated[dict[Name, Floor], Field(default_factory=dict)]
+    floor: dict[Name, Floor] = Field(default_factory=dict)
     lease_ms: Milliseconds = 600_000
     grant_life_ms: Annotated[int, Field(ge=1, le=3_600_000)] = 300_000
     reconcilers: tuple[Name, ...] = ()

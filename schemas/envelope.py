@@ -9,6 +9,7 @@ The header `content-type` carries the payload type; `application/json` is read a
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from struct import pack
 from typing import Final
 
 from .canonical import pre_authentication_encoding, sha256
@@ -23,6 +24,7 @@ Headers = tuple[tuple[str, bytes | None], ...]
 SIGNATURE_HEADER: Final = "sig"
 PATH_HEADER: Final = "sig-path"
 CONTENT_TYPE: Final = "content-type"
+_ABSENT: Final = 0xFFFFFFFF
 _ADDED_AT_COMMIT: Final = frozenset({SIGNATURE_HEADER, PATH_HEADER})
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
 _PAYLOAD_TYPE = re.compile(
@@ -131,29 +133,30 @@ def part_digest(part: bytes | None) -> bytes:
 
 
 def headers_digest(headers: Headers) -> bytes:
-    """SHA-256 over all headers in order: their count, then name and value each behind its length."""
-    return sha256(_framed(headers))
+    """SHA-256 over all headers in order, framed so that no two sequences of headers share their bytes."""
+    parts: list[bytes | None] = []
+    for name, value in headers:
+        parts += (name.encode(), value)
+    return sha256(_framed(parts))
 
 
 def written_digest(topic: str, key: bytes | None, headers: Headers, value: bytes | None) -> bytes:
-    """SHA-256 over a written record, every part behind its length.
+    """SHA-256 over a written record, framed likewise.
 
     `sig` and `sig-path` are left out: they are added at the commit and are no part of what a replay gives.
     """
-    unsigned = tuple(pair for pair in headers if pair[0] not in _ADDED_AT_COMMIT)
-    return sha256(_part(topic.encode()), _part(key), _framed(unsigned), _part(value))
+    parts = [topic.encode(), key, value]
+    for name, content in headers:
+        if name not in _ADDED_AT_COMMIT:
+            parts += (name.encode(), content)
+    return sha256(_framed(parts))
 
 
-def _framed(headers: Headers) -> bytes:
-    parts = [len(headers).to_bytes(4, "big")]
-    for name, value in headers:
-        parts += (_part(name.encode()), _part(value))
-    return b"".join(parts)
-
-
-def _part(part: bytes | None) -> bytes:
-    # INVARIANT: no two sequences of parts share their bytes; absent is a length that nothing has.
-    return b"\xff\xff\xff\xff" if part is None else len(part).to_bytes(4, "big") + part
+def _framed(parts: list[bytes | None]) -> bytes:
+    """The number of parts, the length of each, then all of them; four bytes big-endian per number."""
+    # INVARIANT: no two lists of parts share their bytes; absent is a length that no part has.
+    lengths = [_ABSENT if part is None else len(part) for part in parts]
+    return pack(f">{len(parts) + 1}I", len(parts), *lengths) + b"".join([part for part in parts if part])
 
 
 def signed_part(headers: Headers, value: bytes) -> Signed:

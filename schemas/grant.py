@@ -38,4 +38,4 @@ class Grant(Wire):
     excluded: tuple[Name, ...] = ()
     mask: Name | None = None
     policies: tuple[Digest, ...] = ()
-    tables: Annotated[dict[str, Offset], Field(default_factory=dict)]
+    tables: dict[str, Offset] = Field(default_factory=dict)

@@ -96,7 +96,9 @@ def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEn
         InputRange(topic=topic, partition=partition, start=start, end=end)
         for topic, start, end in transaction.inputs
     )
+    # Two transactions of one millisecond may cover no input: then they differ by the tables they adopted.
     places = [f"{r.topic}@{r.start}-{r.end}" for r in ranges]
+    places += [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
     return AuditEntry(
         entry_id=derived_id("en", "tile", partition, transaction.now_ms, *places),
         entry=EntryKind.TILE,

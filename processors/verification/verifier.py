@@ -41,9 +41,12 @@ class _History:
             raise InvariantError(f"entries of audit partition {placed.partition} must be fed in their order")
         self._next = placed.offset + 1
         self.entries += 1
-        if not self.copies.is_new(placed):
+        is_tile = placed.entry.event == Event.TRANSACTION
+        if not self.copies.is_new(placed) and not (is_tile and self._transaction):
             return
-        if placed.entry.event == Event.TRANSACTION:
+        # A tile after entries is their tile even when it equals an earlier one: two transactions of one millisecond that
+        # cover no input (punctuations alone) have the same tile.
+        if is_tile:
             self._close(placed)
         else:
             self._transaction.append(placed)

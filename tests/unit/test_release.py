@@ -370,6 +370,10 @@ def _revoke(world: World, **fields: Any) -> None:
     )
 
 
+def _publish_pause(world: World, **fields: Any) -> None:
+    world.gate.publish(DocumentKind.PAUSE, "p", document.Pause(**fields))
+
+
 STOPS: list[tuple[str, Callable[[World], None], Check]] = [
     ("everything paused", _publish_pause, Check.PAUSED),
     ("the type paused", lambda w: _publish_pause(w, action_type="crm.export"), Check.PAUSED),
@@ -391,10 +395,6 @@ STOPS: list[tuple[str, Callable[[World], None], Check]] = [
     ("a reviewer became an owner", lambda w: w.gate.agent("helper", owners=["ann"]), Check.OWN_ACTION),
     ("the agent moved to another lane", lambda w: w.gate.agent("helper", owners=["olga"], lane="elsewhere"), Check.ACTION_NOT_THE_AGENTS),
 ]  # fmt: skip
-
-
-def _publish_pause(world: World, **fields: Any) -> None:
-    world.gate.publish(DocumentKind.PAUSE, "p", document.Pause(**fields))
 
 
 def _retire(world: World, kind: DocumentKind, name: str, body: Wire) -> None:

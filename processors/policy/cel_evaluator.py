@@ -30,6 +30,7 @@ _DECLARED = {
 }
 _FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _QUOTED = re.compile(r"'([^']*)'")
+_TOO_DEEP = "nested too deeply; use several rules"
 _BOOLEAN = ("BOOL", "DYN")
 
 # Beginnings of the engine's error messages, which go on with values of the action, and what we say instead.
@@ -75,6 +76,8 @@ class CelEvaluator:
         for offset, pattern in lint.patterns:
             if not self._is_pattern(pattern):
                 complain(offset, "not a regular expression (RE2); correct the pattern")
+        if not found and not self._can_be_fused(condition):
+            complain(0, _TOO_DEEP)
         return tuple(found) or Checked(frozenset(lint.reads), frozenset(lint.tests))
 
     def check_types(self, condition: str, arguments: Mapping[str, str]) -> tuple[Fault, ...]:
@@ -100,6 +103,14 @@ class CelEvaluator:
         choices = (f"({condition}\n) ? {number} : -1" for number, condition in enumerate(conditions))
         text = f"[{','.join(choices)}].filter(n, n >= 0)"
         return _CelFused(self._environment.compile(text))
+
+    def _can_be_fused(self, condition: str) -> bool:
+        """Whether the condition still compiles a few levels down, where fusing puts it."""
+        try:
+            self.fuse([condition])
+        except RuntimeError:
+            return False
+        return True
 
     def _is_pattern(self, text: str) -> bool:
         """Whether the engine accepts a pattern; it looks at it only when it runs."""
@@ -147,6 +158,7 @@ def _faults(message: str) -> tuple[Fault, ...]:
     found = [
         Fault(max(1, int(line)), max(1, int(column)), _worded(problem))
         for line, column, problem in _FAULT.findall(message)
+        if not problem.startswith("<<nil>>")  # follows another syntax error
     ]
     return tuple(found) or (Fault(1, 1, f"{_worded(message.splitlines()[0])}"),)
 
@@ -156,7 +168,7 @@ def _worded(problem: str) -> str:
     said = problem.removesuffix("(in container '')").split(" expecting ")[0].strip()
     said = _QUOTED.sub(r"`\1`", said.replace("''", "'"))
     if "recursion" in said:
-        return "nested too deeply; use several rules"
+        return _TOO_DEEP
     return f"{said[:1].lower()}{said[1:]}; correct the condition"
 
 

@@ -11,6 +11,10 @@ MAX_FINDINGS = 100
 """Findings that one refusal lists."""
 
 
+MAX_FINDING = 500
+"""Characters of one finding; it is one line, whatever the file holds."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where in the file, both counted from 1."""
@@ -28,7 +32,8 @@ class Findings:
 
     def add(self, place: Place, subject: str, problem: str) -> None:
         """Note a problem; `subject` names the rule, review or test (with its kind), or is empty."""
-        self._found.add((place, f"{subject}: {problem}" if subject else problem))
+        said = f"{subject}: {problem}" if subject else problem
+        self._found.add((place, " ".join(said.split())[:MAX_FINDING]))
 
     def refuse_for(self, place: Place, problem: str) -> NoReturn:
         """Note a problem after which nothing more can be read, and refuse."""

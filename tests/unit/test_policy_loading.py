@@ -136,6 +136,8 @@ def test_a_review_that_asks_nobody_or_leaves_its_bounds_is_refused(review: str, 
         ("action.arguments.a.matches('(')", "8:", "not a regular expression"),
         ("{'a': 1} == {'a': 1}", "8:", "literals are not allowed"),
         ("(" * 200 + "true" + ")" * 200, "8:", "nested too deeply"),
+        ("(" * 31 + "true" + ")" * 31, "8:7", "nested too deeply"),
+        ("action.arguments" + ".a" * 28 + " == 1", "8:7", "nested too deeply"),
         ("true) ? 0 : -1, (true", "8:11", "syntax error"),
         ("true // ' \" (\n|| action.arguments.a.exists(x, y)", "9:39", "undeclared reference to `y`"),
     ],
@@ -232,6 +234,19 @@ def test_yaml_words_stay_words() -> None:
     )
     policy = load(f'{HEAD}rules:\n  - {{id: a, on: [t], effect: allow, when: "{condition}"}}\n{tests}')
     assert policy.evaluate(project("t", "agent", {})).effect is Effect.DENY
+
+
+def test_as_many_rules_as_a_file_may_have_load() -> None:
+    """The largest number of rules compiles, fused, and answers."""
+    rules = "".join(
+        f"  - {{id: r{n}, on: [t], effect: deny, when: action.arguments.a == {n}}}\n" for n in range(2_000)
+    )
+    policy = load(HEAD + "rules:\n" + rules)
+    assert policy.evaluate(project("t", "agent", {"a": 1_999})).rules == ("p/r1999",)
+    assert any(
+        "more than 2,000 rules" in line
+        for line in refusal(HEAD + "rules:\n" + rules + "  - {id: x, effect: deny}\n")
+    )
 
 
 def test_more_text_than_one_program_takes_is_split() -> None:

@@ -1,0 +1,1 @@
+"""An agent at a clinic, told step by step."""

@@ -1,0 +1,35 @@
+"""Wait until every partition of a gate uses what operators have published, by what the gate writes to `audit`."""
+
+import time
+from collections.abc import Mapping
+
+from sluicegate.schemas.audit import AuditEntry
+from sluicegate.schemas.errors import TimedOutError
+from sluicegate.streams.clients.reading import read_record
+from sluicegate.streams.clients.topic_reader import From, TopicReader
+from sluicegate.streams.kafka.connection import Connection
+
+
+def await_adoption(
+    connection: Connection, partitions: int, positions: Mapping[str, int], timeout_s: float
+) -> None:
+    """Return when each partition's latest adoption is at least at `positions`; TimedOutError names the ones behind."""
+    deadline = time.monotonic() + timeout_s
+    waiting = set(range(partitions))
+    with TopicReader(connection, "audit", From.BEGINNING) as reader:
+        while waiting:
+            for record in reader.poll(0.2):
+                entry = read_record(record, AuditEntry)
+                if _has_adopted(entry, positions):
+                    waiting.discard(entry.partition)
+            if waiting and time.monotonic() > deadline:
+                names = ", ".join(str(number) for number in sorted(waiting))
+                raise TimedOutError(
+                    f"partitions {names} of the gate do not use the published documents yet; does a gate run? see `sluicegate up`"
+                )
+
+
+def _has_adopted(entry: AuditEntry, positions: Mapping[str, int]) -> bool:
+    # The last entry of every transaction is a tile, and it names the positions that were in force.
+    used = entry.tile.tables if entry.tile is not None else entry.tables
+    return used is not None and all(used.get(topic, 0) >= offset for topic, offset in positions.items())

@@ -1,0 +1,171 @@
+"""Set up and hold everything one machine needs, in the order that leaves nothing open.
+
+1. broker: the running one of the state folder, or start it
+2. users, rights, topics
+3. the operator, and the gate's key as a signed document
+4. the gate's workers
+
+Each step is repeatable, and only what was started here is stopped by `close`.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final, Self
+
+from sluicegate.schemas.document import Floor
+from sluicegate.schemas.keys import PrivateKey
+from sluicegate.streams.clients.operator import Operator
+from sluicegate.streams.kafka.admin import Admin
+from sluicegate.streams.kafka.connection import Connection, connect, connect_as
+from sluicegate.streams.kafka.embedded import EmbeddedBroker, Lifetime, running_broker
+from sluicegate.streams.kafka.principals import Naming, Principal, Role
+from sluicegate.streams.kafka.provision import provision_cluster, provision_executor
+from sluicegate.streams.kafka.topics import Layout
+from sluicegate.streams.settings import GateSettings, Settings, TrustSettings
+from sluicegate.streams.state_folder import StateFolder
+
+from .adoption import await_adoption
+from .gate_process import GateProcess
+from .gate_workers import trust_of, worker_spec
+from .keys import key_or_new
+
+OPERATOR: Final = "operator"
+"""Name of the operator's key file."""
+GATE: Final = "gate"
+"""Name of the gate's key file, and id of its document."""
+
+Said = Callable[[str], None]
+"""Called with one short sentence before each step that takes time."""
+
+
+class LocalDeployment:
+    """A deployment whose state folder, and so every key and password, is on this machine."""
+
+    def __init__(self, settings: Settings, *, said: Said = lambda _: None) -> None:
+        """Nothing is started yet; `said` hears what is being done."""
+        self.settings = settings
+        self.state = StateFolder(settings.state_dir)
+        self.gate: GateProcess | None = None
+        self._said = said
+        self._stack = ExitStack()
+        self._admin: Admin | None = None
+        self._operator: Operator | None = None
+
+    @classmethod
+    @contextmanager
+    def temporary(
+        cls,
+        *,
+        partitions: int = 2,
+        workers: int = 1,
+        gate: GateSettings | None = None,
+        said: Said = lambda _: None,
+    ) -> Iterator[Self]:
+        """Everything, in a folder that goes with the block; every key in it is new."""
+        folder = Path(tempfile.mkdtemp(prefix="sluicegate-"))
+        try:
+            state = StateFolder(folder)
+            state.create()
+            key = key_or_new(state, OPERATOR)
+            settings = Settings(
+                state_dir=folder,
+                bootstrap=None,
+                partitions=partitions,
+                trust=TrustSettings(operators={key.key_id: key.public.text}),
+                gate=gate or GateSettings(),
+            )
+            with cls(settings, said=said) as deployment:
+                deployment.start_broker(lifetime=Lifetime.WITH_PARENT)
+                deployment.provision()
+                deployment.start_gate(workers)
+                yield deployment
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def start_broker(self, *, port: int | None = None, lifetime: Lifetime = Lifetime.WITH_PARENT) -> None:
+        """Step 1; does nothing for a configured cluster or a broker that runs."""
+        if self.settings.bootstrap is not None or running_broker(self.state) is not None:
+            return
+        self._said("starting Apache Kafka")
+        broker = EmbeddedBroker.start(self.state, port=port, lifetime=lifetime)
+        self._stack.callback(broker.stop)
+
+    def provision(self) -> None:
+        """Steps 2 and 3."""
+        self._said("users, rights and topics")
+        broker = running_broker(self.state) if self.settings.bootstrap is None else None
+        admin = Admin(broker.super_user(Naming(self.settings.prefix))) if broker else self.admin
+        provision_cluster(admin, self.state, Layout.of(self.settings))
+        self.operator.enrol_gate(GATE, key_or_new(self.state, GATE).public)
+
+    def start_gate(self, workers: int) -> None:
+        """Step 4; returns when every partition has adopted what operators have published."""
+        self._said("the gate")
+        spec = worker_spec(self.settings, key_or_new(self.state, GATE))
+        self.gate = GateProcess(spec, workers=workers)
+        self._stack.callback(self.gate.stop)
+        self.gate.start()
+        self.await_adoption()
+
+    @property
+    def admin(self) -> Admin:
+        """With the administrator's rights, never at run time of anything else."""
+        if self._admin is None:
+            self._admin = Admin(self.connection(Role.ADMIN))
+        return self._admin
+
+    @property
+    def operator(self) -> Operator:
+        """Signs with the operator's key of this machine."""
+        if self._operator is None:
+            self._operator = Operator(
+                self.connection(Role.OPERATOR), key_or_new(self.state, OPERATOR), trust_of(self.settings)
+            )
+            self._stack.callback(self._operator.close)
+        return self._operator
+
+    def connection(self, role: Role) -> Connection:
+        """As the local principal of a role."""
+        return connect_as(self.settings, role)
+
+    def executor_connection(self, name: str) -> Connection:
+        """As an executor."""
+        return connect(self.settings, Principal(Role.EXECUTOR, name))
+
+    def key(self, name: str) -> PrivateKey:
+        """A signing key of this machine, new when it is missing."""
+        return key_or_new(self.state, name)
+
+    def add_executor(
+        self,
+        name: str,
+        types: Collection[str],
+        *,
+        floor: Mapping[str, Floor] | None = None,
+        reconcilers: Collection[str] = (),
+    ) -> PrivateKey:
+        """Key, user, topics, rights, then the signed document: a route to an absent topic would deny everything."""
+        key = self.key(name)
+        provision_executor(self.admin, self.state, Layout.of(self.settings), name)
+        self.operator.enrol_executor(name, key.public, types, floor=floor, reconcilers=tuple(reconcilers))
+        return key
+
+    def await_adoption(self, timeout_s: float = 60.0) -> None:
+        """Return once every partition of the gate uses everything published so far."""
+        self.operator.refresh()
+        await_adoption(
+            self.connection(Role.ANALYST), self.settings.partitions, self.operator.tables.positions, timeout_s
+        )
+
+    def close(self) -> None:
+        """Stop what was started here, the last first."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

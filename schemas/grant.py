@@ -1,6 +1,6 @@
 """What the gate writes to `execution.<executor>`: permission to execute one action, once, soon."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 

@@ -105,3 +105,24 @@ def test_sha256_runs_over_the_concatenation() -> None:
     wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert sha256(b"a", b"", b"bc").hex() == sha256(b"abc").hex() == wanted
     assert sha256() == hashlib.sha256().digest()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'{"a": "\\ud800"}', "well-formed"),
+        (b'{"\\uDFFF": 1}', "well-formed"),
+        (b'["\\ud83d \\ude00"]', "well-formed"),
+        (b'{"a": 1, "a": 1}', "twice"),
+        (b"[NaN]", "NaN"),
+        (b"[1e999]", "double"),
+        (b"[" + b"9" * 20 + b"]", "64 bits"),
+        (b"[" + b"9" * 1_000_000 + b"]", "64 bits"),
+        (b"[9223372036854775808]", "64 bits"),
+        (b"\xef\xbb\xbf{}", "well-formed"),
+    ],
+)
+def test_p2_p3_strict_json_says_what_is_wrong(text: bytes, message: str) -> None:
+    """What strict JSON refuses, it refuses by itself and with a reason, whatever other parser comes after it."""
+    with pytest.raises(RecordError, match=message):
+        parse_json(text)

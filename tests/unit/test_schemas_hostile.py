@@ -39,6 +39,12 @@ def _avro(**changes: Any) -> bytes:
     return codec.encode(known.model_copy(update=changes)).value
 
 
+def _json_in_avro(arguments: bytes) -> bytes:
+    """The smallest action as Avro, its arguments replaced by this text of at most 63 bytes."""
+    smallest = bytes.fromhex(GOLDEN["action"][1]["avro"])
+    return smallest.replace(b"\x04{}", bytes([len(arguments) << 1]) + arguments)
+
+
 NOT_JSON = {
     "empty": b"",
     "random bytes": bytes(range(256)),
@@ -137,6 +143,7 @@ NOT_AVRO = {
     "arguments that are no JSON": AVRO.replace(b'{"a":', b'("a":'),
     "arguments that are no object": AVRO.replace(b'{"a"', b'["a"'),
     "arguments with NaN": AVRO.replace(b"-2.5", b" NaN"),
+    "arguments with a lone surrogate": _json_in_avro(b'{"a":"\\ud800"}'),
     "arguments with a key twice": AVRO.replace(b'"b":[1', b'"a":[1'),
 }  # fmt: skip
 
@@ -155,6 +162,28 @@ def test_p2_p3_p6_hostile_json_is_refused(value: bytes) -> None:
     message = _refused(JSON_TYPE, value)
     assert SECRET not in message
     assert len(message) < 300
+
+
+def test_arguments_in_avro_are_read_as_json() -> None:
+    """The text that carries arguments in Avro may be spelled any way that strict JSON allows."""
+    action = codec.decode(AVRO_TYPE, _json_in_avro(b'{ "b": 1.0, "a": "\\u00e9" }'), {"action"})
+    assert action.model_dump()["arguments"] == {"b": 1.0, "a": "é"}
+
+
+def test_field_that_the_schema_does_not_have_is_not_named() -> None:
+    """The name of an unknown field is the sender's text, so the message only says that there is one."""
+    assert "leave it out" in _refused(JSON_TYPE, NOT_AN_ACTION["a field too many"])
+
+
+def test_h1_key_of_a_map_is_not_named() -> None:
+    """A map's key is a value of the record: the message names the field that holds the map and nothing more."""
+    request = json.loads(json.dumps(GOLDEN["approval-request"][0]["record"]))
+    request["requirement"]["groups"] = {SECRET: 0}
+    with pytest.raises(RecordError, match=r"`requirement\.groups`") as caught:
+        codec.decode(
+            "application/vnd.sluicegate.approval-request.v1+json", json.dumps(request).encode(), set(MODELS)
+        )
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", NOT_AVRO.values(), ids=NOT_AVRO.keys())

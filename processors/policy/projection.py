@@ -66,7 +66,7 @@ def project(
         "agent": agent,
         "on_behalf_of": on_behalf_of,
         "lane": lane,
-        "arguments": arguments,
+        "arguments": dict(arguments) if isinstance(arguments, Mapping) else arguments,
     }
     cut = _Cut()
     facts = cut.map({name: value for name, value in given.items() if value is not None}, ())
@@ -98,48 +98,57 @@ class _Cut:
             if not isinstance(key, str):
                 raise _Unreadable
             self._take(key)
-            below = None if path is None else (*path, key)
             listed = len(self.unreadable)
             try:
-                copy[key] = self._value(value, below, depth + 1)
+                if type(value) is dict:
+                    copy[key] = self._nested(value, path, key, depth)
+                else:
+                    copy[key] = self._value(value, depth + 1)
             except _Unreadable:
-                if below is None:
+                if path is None:
                     raise
-                self.unreadable[listed:] = [below]
+                self.unreadable[listed:] = [(*path, key)]
         return copy
 
-    def _value(self, value: Any, path: FactPath | None, depth: int) -> Any:
-        """Copy one value; the exact types of parsed JSON come first because they are nearly all there is."""
-        self.values -= 1
-        if self.values < 0:
-            raise _Unreadable
+    def _nested(self, source: dict[Any, Any], path: FactPath | None, key: str, depth: int) -> dict[str, Any]:
+        self._count()
+        return self.map(source, None if path is None else (*path, key), depth + 1)
+
+    def _value(self, value: Any, depth: int) -> Any:
+        """Copy a value that is no map below a map; only the exact types of parsed JSON are readable."""
+        self._count()
         kind = type(value)
         if kind is str:
             self._take(value)
-        elif kind is int:
-            _require(_INT64_MIN <= value <= _UINT64_MAX)
-        elif kind is float:
-            _require(isfinite(value))
         elif kind is list or kind is tuple:
-            _require(len(value) <= MAX_ENTRIES and depth <= MAX_DEPTH)
-            return [self._value(element, None, depth + 1) for element in value]
-        elif kind is dict or isinstance(value, Mapping):
-            return self.map(value, path, depth)
-        else:
-            _require(value is None or kind is bool)
+            if len(value) > MAX_ENTRIES or depth > MAX_DEPTH:
+                raise _Unreadable
+            return [self._value(element, depth + 1) for element in value]
+        elif kind is dict:
+            return self.map(value, None, depth)
+        elif not (_is_number(value) or value is None or kind is bool):
+            raise _Unreadable
         return value
 
-    def _take(self, text: str) -> None:
-        if len(text) > min(self.text, MAX_TEXT) or not (text.isascii() or _is_unicode(text)):
+    def _count(self) -> None:
+        self.values -= 1
+        if self.values < 0:
             raise _Unreadable
-        self.text -= len(text)
+
+    def _take(self, text: str) -> None:
+        size = len(text)
+        if size > MAX_TEXT or size > self.text or not (text.isascii() or _is_unicode(text)):
+            raise _Unreadable
+        self.text -= size
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that the evaluator reads as it is: 64 bits, finite."""
+    return (type(value) is int and _INT64_MIN <= value <= _UINT64_MAX) or (
+        type(value) is float and isfinite(value)
+    )
 
 
 def _is_unicode(text: str) -> bool:
     """Whether there is no lone surrogate; the evaluator stops at one."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _require(readable: bool) -> None:  # noqa: FBT001 - reads as a statement
-    if not readable:
-        raise _Unreadable

@@ -78,6 +78,8 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
     """
     if not 0 <= index < size:
         raise RecordError("the leaf index lies outside the tree")
+    if any(len(each) != HASH_BYTES for each in (leaf, *path)):
+        raise RecordError("a hash of the inclusion path has not 32 bytes")
     at, last, hashed = index, size - 1, leaf
     for sibling in path:
         if last == 0:

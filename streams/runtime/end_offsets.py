@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka import admin as kafka_admin
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sluicegate.schemas.errors import TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 
 REQUEST_S: Final = 10.0
 
-_SPEC: Any = kafka_admin.OffsetSpec  # type: ignore[attr-defined]  # public; the stub does not know it
+_SPEC: Any = OffsetSpec  # its functions carry no types
 _EARLIEST: Final = _SPEC.earliest()
 _LATEST: Final = _SPEC.latest()
 

@@ -31,11 +31,11 @@ def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
     configure_logging(as_json=spec.log_json)
     # Ctrl-C reaches the whole process group; the supervisor decides and sends SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = _Stop()
+    signal.signal(signal.SIGTERM, stop.on_signal)
     with Watchdog(spec.watchdog_ms / 1000) as watchdog:
         try:
-            worker = Worker(spec, slot, watchdog, _reporter(pipe))
-            _on_sigterm(worker)
-            worker.run()
+            Worker(spec, slot, watchdog, stop, _reporter(pipe)).run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the process ends and says so
             _say_why(slot, error)
             # Without closing: a close would abort, and could tear a transaction whose outcome is unknown.
@@ -43,18 +43,20 @@ def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
     end_process(EXIT_DRAINED)
 
 
-def _on_sigterm(worker: Worker) -> None:
-    seen = 0
+class _Stop:
+    """True once SIGTERM has come; a second one ends the process at once."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal seen
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        seen += 1
-        if seen > 1:
+        if self._asked:
             end_process(EXIT_KILLED)
-        worker.stop()
-
-    signal.signal(signal.SIGTERM, stop)
+        self._asked = True
 
 
 def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus], None]:

@@ -112,8 +112,12 @@ class Supervisor:
 
     @property
     def exit_code(self) -> int:
-        """0 when every worker has drained; else the first other exit status, 1 for one that a signal ended."""
-        bad = [slot.last_exit for slot in self._slots if slot.last_exit not in {EXIT_DRAINED, None}]
+        """0 when every worker has drained; else the first other exit status, 1 for one that a signal ended.
+
+        SIGTERM ends a worker that has not come so far as to handle it: it had not begun, which is as good as drained.
+        """
+        good = {EXIT_DRAINED, -signal.SIGTERM, None}
+        bad = [slot.last_exit for slot in self._slots if slot.last_exit not in good]
         return max(bad[0] or 0, 1) if bad else EXIT_DRAINED
 
     def run(self, on_watch: Callable[["Supervisor"], None] | None = None) -> int:

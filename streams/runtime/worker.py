@@ -53,13 +53,14 @@ def now_ms() -> int:
 
 
 class Worker:
-    """The loop of one process. `run` returns when `stop` was called and everything gathered is committed."""
+    """The loop of one process. It asks `stop` before each turn; everything gathered is committed by then."""
 
     def __init__(
         self,
         spec: WorkerSpec,
         slot: int,
         watchdog: Watchdog,
+        stop: Callable[[], bool],
         report: Callable[[WorkerStatus], None],
     ) -> None:
         self._spec = spec
@@ -69,7 +70,7 @@ class Worker:
         self._log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
         self._topology = spec.topology()
         self._key = PrivateKey.from_text(spec.key) if spec.key else None
-        self._stopping = False
+        self._stop = stop
         self._tasks: dict[int, Task[Any]] = {}
         self._assigned: dict[int, dict[str, TopicPartition]] = {}
         self._resuming: list[Restored] = []
@@ -94,14 +95,10 @@ class Worker:
         )
         self._restorer = Restorer(connection, self._topology, self._ends, evidence=spec.evidence)
 
-    def stop(self) -> None:
-        """Ask the loop to end after the transaction at hand; safe in a signal handler."""
-        self._stopping = True
-
     def run(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop` says so, then leave the group."""
         self._start()
-        while not self._stopping:
+        while not self._stop():
             self._turn()
         self._watchdog.beat("leave the group")
         self._say_status()

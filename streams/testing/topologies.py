@@ -1,6 +1,7 @@
 """Two small topologies: to test the runtime, to measure it without a gate, and to show what a topology is.
 
-Both copy what they read from `actions` and `decisions` to `outcomes`, with the input position in the header `origin`.
+Both copy what they read from `actions` and `decisions` to `outcomes`, with the input position in the header `origin`. They use a gate's topics,
+so they run with a gate's rights.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,12 +88,18 @@ class PassThrough:
 
 
 class Counter(PassThrough):
-    """Counts the actions per key; a count ends a minute after its first action unless a decision ended it before.
+    """Counts the actions per key; a count ends `life_ms` after its first action unless a decision ended it before.
 
     Store `counts`: first log-append time and count, 8 bytes each. Store `ended`: log-append time of the end, for an hour.
     """
 
-    stores = (StoreSpec("counts", "counts.changelog"), StoreSpec("ended", "ended.changelog", WINDOW_MS))
+    stores = (
+        StoreSpec("counts", "gate.pending.changelog"),
+        StoreSpec("ended", "gate.closed.changelog", WINDOW_MS),
+    )
+
+    def __init__(self, life_ms: int = COUNTER_LIFE_MS) -> None:
+        self.life_ms = life_ms
 
     def adopt(self, partition: int, before: Seen | None, tables: Seen, now_ms: int) -> Step:
         """Write an entry when the tables moved."""
@@ -115,8 +122,8 @@ class Counter(PassThrough):
         return Step((put,), (_copy(record, known=b"again" if known else b"%d" % (count + 1)),))
 
     def due(self, store: str, key: bytes, value: bytes) -> Due | None:
-        """A minute after the first action, when every decision until then has been read."""
-        return Due(_read(value)[0] + COUNTER_LIFE_MS, key, "expiry", store, "decisions")
+        """`life_ms` after the first action, when every decision until then has been read."""
+        return Due(_read(value)[0] + self.life_ms, key, "expiry", store, "decisions")
 
     def punctuate(self, stores: StoreReader, tables: Seen, due: Due, partition: int, now_ms: int) -> Step:
         """End the count."""

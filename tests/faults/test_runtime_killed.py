@@ -1,0 +1,118 @@
+"""SIGKILL before every step of a commit, and a call that hangs, on a real broker."""
+
+import time
+from collections import Counter as Tally
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.kafka.embedded import EmbeddedBroker
+from sluicegate.streams.runtime.spec import WorkerSpec
+from sluicegate.streams.runtime.supervisor import Supervisor
+from sluicegate.streams.runtime.transaction import CommitStep
+from sluicegate.streams.runtime.watchdog import EXIT_STUCK
+from sluicegate.streams.testing import Counter
+from sluicegate.streams.testing.cluster import Cluster
+from sluicegate.streams.testing.faults import HangOnce, KillOnce
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+RECORDS = 300
+
+
+class Case:
+    """One deployment, its worker, and what readers see of it."""
+
+    def __init__(self, broker: EmbeddedBroker, fault: KillOnce | HangOnce, watchdog_ms: int = 60_000) -> None:
+        cluster = Cluster.fresh(broker, partitions=1)
+        self.fault = fault
+        self.connection: Connection = cluster.connection("gate")
+        self._super = cluster.super_user().connection
+        self._reader = Consumer(self._super.reader_config())
+        self._reader.assign(
+            [TopicPartition(self.connection.topic(topic), 0, 0) for topic in ("outcomes", "audit")]
+        )
+        self._seen: list[Message] = []
+        spec = WorkerSpec(
+            Counter, self.connection, 1, transaction_records=20, watchdog_ms=watchdog_ms, fault=fault
+        )
+        self.supervisor = Supervisor(spec)
+
+    def write(self) -> None:
+        """All inputs at once: several transactions."""
+        writer = Producer(self._super.producer_config())
+        for number in range(RECORDS):
+            writer.produce(self.connection.topic("actions"), b"%d" % number, b"key", 0)
+        assert writer.flush(10) == 0
+
+    def turn(self) -> bool:
+        """Let the worker work; whether everything is visible."""
+        self.supervisor.watch(0)
+        self._seen += self._reader.consume(1_000, 0.02)
+        return len(self.outcomes()) >= RECORDS
+
+    def outcomes(self) -> list[Message]:
+        """Visible outcomes."""
+        return [message for message in self._seen if message.topic() == self.connection.topic("outcomes")]
+
+    def tiles(self) -> list[tuple[int, int]]:
+        """The ranges of `actions` that visible tiles cover."""
+        values = [message.value() or b"" for message in self._seen if message.key() == b"tile"]
+        ranges = [value.decode().split(";")[0].split() for value in values if value.startswith(b"actions")]
+        return [(int(start), int(end)) for _, start, end in ranges]
+
+    def check(self) -> None:
+        """Nothing lost, nothing doubled, the state in step, the tiles without gap or overlap."""
+        self._seen += self._reader.consume(1_000, 0.3)
+        origins = Tally(dict(message.headers() or ())["origin"] for message in self.outcomes())
+        assert set(origins.values()) == {1}
+        counts = [dict(message.headers() or ())["known"] for message in self.outcomes()]
+        assert counts == [b"%d" % number for number in range(1, RECORDS + 1)]
+        tiles = self.tiles()
+        assert [start for start, _ in tiles] == [0, *(end for _, end in tiles[:-1])]
+        assert tiles[-1][1] == RECORDS
+
+
+def run(cases: list[Case], limit_s: float) -> None:
+    """Start all, let all finish, stop all."""
+    for case in cases:
+        case.write()
+        case.supervisor.start()
+    deadline = time.monotonic() + limit_s
+    try:
+        while not all([case.turn() for case in cases]):  # noqa: C419  # every one must have its turn
+            assert time.monotonic() < deadline, [case.supervisor.status for case in cases]
+    finally:
+        for case in cases:
+            case.supervisor.stop()
+    assert [case.supervisor.join() for case in cases] == [0] * len(cases)
+
+
+def test_a_kill_before_any_step_loses_and_doubles_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    """One worker per step is killed in its third commit, all at once, and started again by its supervisor."""
+    cases = [Case(broker, KillOnce(step, 3, tmp_path / step.name)) for step in CommitStep]
+    run(cases, limit_s=60)
+    for case in cases:
+        assert case.fault.done.exists()
+        assert case.supervisor.status[0].restarts == 1
+        case.check()
+
+
+def test_a_worker_that_hangs_in_a_commit_is_ended_and_its_work_is_done(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The watchdog ends it with its own status, and its successor goes on with nothing lost or doubled."""
+    case = Case(broker, HangOnce(CommitStep.COMMIT, tmp_path / "hung"), watchdog_ms=3_000)
+    statuses: list[int | None] = []
+    case.write()
+    case.supervisor.start()
+    deadline = time.monotonic() + 40
+    while not case.turn():
+        statuses.append(case.supervisor.status[0].last_exit)
+        assert time.monotonic() < deadline, case.supervisor.status
+    case.supervisor.stop()
+    assert case.supervisor.join() == 0
+    assert EXIT_STUCK in statuses
+    case.check()

@@ -66,6 +66,14 @@ class OutcomeHistory:
         """The offset of the last outcome added so far, -1 before the first."""
         return self._told[-1].offset if self._told else -1
 
+    def told(self, after: int = -1) -> tuple[Outcome, ...]:
+        """Every outcome beyond offset `after` that is to be believed, in order."""
+        return tuple(
+            self._outcomes[told.outcome_id][1]
+            for told in self._told
+            if told.offset > after and told.outcome_id not in self._refused
+        )
+
     def latest(self, digest: bytes | None, after: int = -1) -> Outcome | None:
         """The last outcome beyond offset `after` that concerns the sender of this digest (None: who asks by id alone)."""
         about_a_copy = None
@@ -90,6 +98,10 @@ class Awaited:
     history: OutcomeHistory
     digest: bytes | None = None
     after: int = -1
+
+    def told(self) -> tuple[Outcome, ...]:
+        """Everything told about the action since this wait began."""
+        return self.history.told(self.after)
 
     def latest(self) -> Outcome | None:
         """The last outcome that concerns this wait, None while there is none."""

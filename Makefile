@@ -34,8 +34,8 @@ types: $(VENV)/.ready-dev .typetree
 	$(BIN)/mypy
 	$(BIN)/pyright
 
-imports: $(VENV)/.ready-dev
-	$(BIN)/lint-imports
+imports: $(VENV)/.ready-dev .typetree
+	PYTHONPATH=.typetree $(BIN)/lint-imports
 
 # CI and users run what is in the wheel, not what lies in the checkout: so must the tests.
 wheel-test: $(VENV)/.ready-dev

@@ -59,6 +59,7 @@ class Policy:
         digest: SHA-256 of the file's bytes, 32 bytes.
         agents: exact agent ids and `prefix/*` patterns; empty: for agents that no other policy names.
         cases: the embedded tests.
+        groups: every group that some rule asks, and the most people any rule asks from it.
     """
 
     def __init__(self, file: PolicyFile, digest: bytes, index: RuleIndex) -> None:
@@ -66,6 +67,7 @@ class Policy:
         self.digest = digest
         self.agents = file.agents
         self.cases: tuple[Case, ...] = file.cases
+        self.groups = _asked(file)
         self._default = file.default
         self._show = file.show
         self._types = file.types
@@ -191,6 +193,15 @@ class Policy:
             missing=state if isinstance(state, str) else None,
             facts=tuple(_fact(path, projection, raw=raw) for path in compiled.looks_at),
         )
+
+
+def _asked(file: PolicyFile) -> dict[str, int]:
+    groups: dict[str, int] = {}
+    reviews = [rule.requirement for rule in file.rules] + [file.default.requirement if file.default else None]
+    for requirement in reviews:
+        for group, count in requirement.groups if requirement else ():
+            groups[group] = max(count, groups.get(group, 0))
+    return groups
 
 
 def _fact(path: FactPath, projection: Projection, *, raw: bool) -> Fact:

@@ -43,7 +43,9 @@ def read_recording(path: Path) -> list[Call]:
         with path.open("rb") as lines:
             calls = list(_calls(path.name, lines))
     except OSError as error:
-        raise ConfigurationError(f"cannot read `{path}`: {(error.strerror or 'unknown error').lower()}") from None
+        raise ConfigurationError(
+            f"cannot read `{path}`: {(error.strerror or 'unknown error').lower()}"
+        ) from None
     if not calls:
         raise ConfigurationError(f"`{path}` holds no tool calls; it needs one JSON object per line")
     return calls

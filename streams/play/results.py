@@ -7,7 +7,18 @@ from math import ceil
 
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
 
-COLUMNS = ("actions", "allowed", "reviewed", "approved", "denied", "rejected", "expired", "executed", "refused", "unknown")
+COLUMNS = (
+    "actions",
+    "allowed",
+    "reviewed",
+    "approved",
+    "denied",
+    "rejected",
+    "expired",
+    "executed",
+    "refused",
+    "unknown",
+)
 """What is counted, per action type and in all."""
 
 
@@ -65,7 +76,14 @@ def _columns(told: Told) -> set[str]:
     kinds = {outcome.outcome for outcome in told.outcomes}
     reviewed = any(outcome.request_id for outcome in told.outcomes)
     granted = any(outcome.grant_id for outcome in told.outcomes)
-    columns = {kind.value for kind in kinds} & {"denied", "rejected", "expired", "executed", "refused", "unknown"}
+    columns = {kind.value for kind in kinds} & {
+        "denied",
+        "rejected",
+        "expired",
+        "executed",
+        "refused",
+        "unknown",
+    }
     if reviewed:
         columns.add("reviewed")
     if granted:

@@ -86,8 +86,9 @@ class EndOffsets:
             TopicPartition(self._connection.topic(topic), partition): (topic, partition)
             for topic, partition in partitions
         }
+        wanted: dict[TopicPartition, Any] = dict.fromkeys(named, spec)
         answers: dict[TopicPartition, Future[Any]] = self.admin.list_offsets(
-            dict.fromkeys(named, spec),
+            wanted,
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=REQUEST_S,
         )

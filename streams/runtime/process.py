@@ -13,7 +13,7 @@ from sluicegate.streams.logs import configure_logging
 
 from .producer import UnclearError
 from .spec import WorkerSpec
-from .status import WorkerStatus
+from .status import WorkerFailure, WorkerStatus
 from .transaction import MustAbort
 from .watchdog import Watchdog, end_process
 from .worker import Worker
@@ -31,13 +31,13 @@ def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
     configure_logging(as_json=spec.log_json)
     # Ctrl-C reaches the whole process group; the supervisor decides and sends SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    stop = _Stop()
+    stop, report = _Stop(), _reporter(pipe)
     signal.signal(signal.SIGTERM, stop.on_signal)
     with Watchdog(spec.watchdog_ms / 1000) as watchdog:
         try:
-            Worker(spec, slot, watchdog, stop, _reporter(pipe)).run()
+            Worker(spec, slot, watchdog, stop, report).run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the process ends and says so
-            _say_why(slot, error)
+            report(WorkerFailure(slot, _say_why(slot, error)))
             # Without closing: a close would abort, and could tear a transaction whose outcome is unknown.
             end_process(EXIT_FAILED if isinstance(error, SluicegateError) else EXIT_UNCLEAR)
     end_process(EXIT_DRAINED)
@@ -59,10 +59,10 @@ class _Stop:
         self._asked = True
 
 
-def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus], None]:
+def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus | WorkerFailure], None]:
     is_cut = pipe is None
 
-    def report(status: WorkerStatus) -> None:
+    def report(status: WorkerStatus | WorkerFailure) -> None:
         nonlocal is_cut
         if pipe is None or is_cut:
             return
@@ -76,7 +76,9 @@ def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus], None]:
     return report
 
 
-def _say_why(slot: int, error: Exception) -> None:
+def _say_why(slot: int, error: Exception) -> str:
     log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
     ours = isinstance(error, SluicegateError | UnclearError | MustAbort)
-    log.error("ending the process", exc_info=error, because=str(error) if ours else type(error).__name__)
+    because = str(error) if ours else type(error).__name__
+    log.error("ending the process", exc_info=error, because=because)
+    return because

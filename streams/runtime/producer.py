@@ -24,9 +24,14 @@ from .transaction import MustAbort
 from .watchdog import Watchdog
 
 CALL_S: Final = 10.0
-RETRY_FOR_S: Final = 45.0
-"""Longer than the longest pause of a broker we expect; shorter than the watchdog's limit counted per call."""
+RETRY_S: Final = 45.0
+"""How long a retriable call is repeated: longer than the longest pause of a broker that we expect."""
 
+_FENCED: Final = {
+    KafkaError._FENCED,  # noqa: SLF001  # the client's public constant
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+}
 _CONFLICT: Final = KafkaError._CONFLICT  # noqa: SLF001  # the client's public constant
 
 
@@ -37,6 +42,9 @@ class UnclearError(Exception):
 class KafkaProducer:
     """A `TransactionalProducer` on a cluster. `group_metadata` is asked afresh for every commit."""
 
+    reports_only_failures = True
+    """A call back into Python for every delivered record costs as much as handing it over."""
+
     def __init__(
         self,
         connection: Connection,
@@ -44,13 +52,17 @@ class KafkaProducer:
         group_metadata: Callable[[], Any],
         watchdog: Watchdog,
         *,
-        retry_for_s: float = RETRY_FOR_S,
+        call_s: float = CALL_S,
+        retry_s: float = RETRY_S,
     ) -> None:
         self._connection = connection
         self._slot = slot
         self._group_metadata = group_metadata
         self._watchdog = watchdog
-        self._retry_for_s = retry_for_s
+        self._call_s = call_s
+        self._retry_s = retry_s
+        self.epochs = 0
+        """How many producer objects this slot has had."""
         self._failed: list[tuple[str, str]] = []
         self._repeated = False
         self._names: dict[str, str] = {}
@@ -87,9 +99,9 @@ class KafkaProducer:
 
     def flush(self) -> None:
         """Wait until every record is acknowledged; `MustAbort` when one could not be delivered."""
-        deadline = time.monotonic() + self._retry_for_s
+        deadline = time.monotonic() + self._retry_s
         self._watchdog.beat("flush")
-        while self._producer.flush(CALL_S):
+        while self._producer.flush(self._call_s):
             if time.monotonic() > deadline:
                 raise UnclearError("records were not acknowledged in time")
             self._watchdog.beat("flush")
@@ -105,31 +117,33 @@ class KafkaProducer:
         ]
         metadata = self._group_metadata()
         self._settle(
-            "send offsets", lambda: self._producer.send_offsets_to_transaction(offsets, metadata, CALL_S)
+            "send offsets",
+            lambda: self._producer.send_offsets_to_transaction(offsets, metadata, self._call_s),
         )
 
     def commit(self) -> None:
         """End the transaction well."""
-        self._settle("commit", lambda: self._producer.commit_transaction(CALL_S))
+        self._settle("commit", lambda: self._producer.commit_transaction(self._call_s))
 
     def abort(self) -> None:
         """End the transaction as if it had never been."""
-        self._settle("abort", lambda: self._producer.abort_transaction(CALL_S))
+        self._settle("abort", lambda: self._producer.abort_transaction(self._call_s))
 
     def _open(self) -> Producer:
         producer = Producer(
             {
                 **self._connection.transactional_config(self._slot),
                 "on_delivery": self._delivered,
-                "delivery.report.only.error": True,
+                "delivery.report.only.error": self.reports_only_failures,
             }
         )
-        self._settle("init transactions", lambda: producer.init_transactions(CALL_S))
+        self._settle("init transactions", lambda: producer.init_transactions(self._call_s))
         self._repeated = False
+        self.epochs += 1
         return producer
 
     def _settle(self, doing: str, call: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + self._retry_for_s
+        deadline = time.monotonic() + self._retry_s
         while True:
             self._watchdog.beat(doing)
             try:
@@ -154,6 +168,11 @@ class KafkaProducer:
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
             name = self._connection.transactional_id(self._slot)
             return ConfigurationError(f"`{self._connection.user}` may not use the transactional id `{name}`")
+        if error.code() in _FENCED:
+            return UnclearError(
+                f"{doing}: another worker has taken the transactional id of slot {self._slot}; "
+                "give every host slots of its own"
+            )
         return UnclearError(f"{doing}: {error.name()}")
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:

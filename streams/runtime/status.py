@@ -30,9 +30,19 @@ class WorkerStatus:
     records: int
     punctuations: int
     aborts: int
+    epochs: int
+    """Producer objects so far: one more for every transaction in which a call had to be repeated."""
     tables: dict[str, int]
     """The next offset of every table topic."""
     partitions: tuple[PartitionStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFailure:
+    """The last word of a worker that ends with an error; holds no value of a record."""
+
+    slot: int
+    message: str
 
 
 class SlotState(StrEnum):
@@ -54,3 +64,5 @@ class SlotStatus:
     restarts: int
     last_exit: int | None
     worker: WorkerStatus | None
+    failure: str | None
+    """Why its last process ended, when that could say so; None again once a new one works."""

@@ -18,7 +18,7 @@ import structlog
 
 from .process import EXIT_DRAINED, work
 from .spec import WorkerSpec
-from .status import SlotState, SlotStatus, WorkerStatus
+from .status import SlotState, SlotStatus, WorkerFailure, WorkerStatus
 
 FIRST_BACKOFF_S: Final = 0.2
 LONGEST_BACKOFF_S: Final = 10.0
@@ -36,6 +36,7 @@ class _Slot:
     worker: WorkerStatus | None = None
     restarts: int = 0
     last_exit: int | None = None
+    failure: str | None = None
     started_s: float = 0.0
     start_at_s: float = 0.0
     backoff_s: float = FIRST_BACKOFF_S
@@ -56,7 +57,7 @@ class Supervisor:
     def status(self) -> tuple[SlotStatus, ...]:
         """What is known of every slot, as of the last `watch`."""
         return tuple(
-            SlotStatus(slot.number, slot.state, slot.restarts, slot.last_exit, slot.worker)
+            SlotStatus(slot.number, slot.state, slot.restarts, slot.last_exit, slot.worker, slot.failure)
             for slot in self._slots
         )
 
@@ -161,11 +162,16 @@ class Supervisor:
             try:
                 if not slot.pipe.poll():
                     return
-                slot.worker = slot.pipe.recv()
-                slot.state = SlotState.RUNNING
+                self._take(slot, slot.pipe.recv())
             except (EOFError, OSError):
                 slot.pipe.close()
                 slot.pipe = None
+
+    def _take(self, slot: _Slot, said: WorkerStatus | WorkerFailure) -> None:
+        if isinstance(said, WorkerFailure):
+            slot.failure = said.message
+            return
+        slot.worker, slot.failure, slot.state = said, None, SlotState.RUNNING
 
     def _note_end(self, slot: _Slot) -> None:
         slot.last_exit = slot.process.exitcode
@@ -186,6 +192,7 @@ class Supervisor:
             "a worker ended and will be started again",
             slot=slot.number,
             status=slot.last_exit,
+            because=slot.failure,
             wait_s=slot.backoff_s,
             restarts=slot.restarts,
         )

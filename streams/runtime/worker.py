@@ -84,7 +84,14 @@ class Worker:
         self._ends = EndOffsets(connection)
         self._consumer = Consumer(connection.member_config())
         watchdog.beat("init transactions")
-        self._producer = KafkaProducer(connection, slot, self._consumer.consumer_group_metadata, watchdog)
+        self._producer = KafkaProducer(
+            connection,
+            slot,
+            self._consumer.consumer_group_metadata,
+            watchdog,
+            call_s=spec.call_ms / 1000,
+            retry_s=spec.retry_ms / 1000,
+        )
         self._tables: TableReader[Any] = TableReader(
             connection,
             self._topology,
@@ -284,6 +291,7 @@ class Worker:
                 process=os.getpid(),
                 at_ms=now_ms(),
                 last_commit_ms=self._last_commit_ms,
+                epochs=self._producer.epochs,
                 tables=dict(self._tables.positions),
                 partitions=tuple(
                     self._partition_status(number)

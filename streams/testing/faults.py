@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,3 +39,21 @@ class HangOnce:
         if step is self.step and not self.done.exists():
             self.done.touch()
             time.sleep(3_600)
+
+
+@dataclass(slots=True)
+class FreezeOnce:
+    """Stop a broker's process before a step, once, for some seconds: a stall of machine or disk."""
+
+    step: CommitStep
+    process: int
+    seconds: float
+    done: Path
+
+    def __call__(self, step: CommitStep) -> None:
+        """Freeze when it is time; another process thaws, also when this one is gone by then."""
+        if step is self.step and not self.done.exists():
+            self.done.touch()
+            thaw = f"sleep {float(self.seconds)}; kill -CONT {int(self.process)}"
+            subprocess.Popen(["/bin/sh", "-c", thaw])  # noqa: S603  # two numbers
+            os.kill(self.process, signal.SIGSTOP)

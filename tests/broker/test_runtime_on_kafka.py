@@ -4,6 +4,7 @@ import time
 from collections import Counter as Tally
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -36,7 +37,7 @@ class Deployment:
         )
         self.seen: dict[str, list[Message]] = {self.gate.topic(topic): [] for topic in topics}
 
-    def spec(self, topology: Callable[[], PassThrough], **settings: int) -> WorkerSpec:
+    def spec(self, topology: Callable[[], PassThrough], **settings: Any) -> WorkerSpec:
         """What its workers are told."""
         return WorkerSpec(topology, self.gate, PARTITIONS, **settings)
 
@@ -72,7 +73,7 @@ class Deployment:
 
     def origins(self) -> Tally[str]:
         """How often each input position is named by an outcome."""
-        return Tally(dict(message.headers() or ())["origin"].decode() for message in self.outcomes)
+        return Tally(header_of(message, "origin").decode() for message in self.outcomes)
 
     def until(self, supervisor: Supervisor, is_done: Callable[[], bool], limit_s: float = 20.0) -> None:
         """Let the workers work until `is_done`."""
@@ -81,6 +82,12 @@ class Deployment:
             assert time.monotonic() < deadline, f"not done in time: {supervisor.status}"
             supervisor.watch(0.01)
             self.read()
+
+
+def header_of(message: Message, name: str) -> bytes:
+    """The value of a header."""
+    headers: Any = message.headers()
+    return bytes(dict(headers)[name])
 
 
 @pytest.fixture
@@ -106,9 +113,7 @@ def test_every_input_is_worked_on_once_through_drains(deployment: Deployment) ->
         deployment.read(0.3)
     assert len(deployment.outcomes) == 1_000
     assert set(deployment.origins().values()) == {1}
-    counts = [
-        dict(message.headers() or ())["known"] for message in deployment.outcomes if message.partition() == 0
-    ]
+    counts = [header_of(message, "known") for message in deployment.outcomes if message.partition() == 0]
     assert counts == [b"%d" % number for number in range(1, 501)]
 
 
@@ -140,9 +145,7 @@ def test_two_workers_share_and_hand_over_without_loss(deployment: Deployment) ->
     deployment.read(0.3)
     assert len(deployment.outcomes) == written
     assert set(deployment.origins().values()) == {1}
-    counts = [
-        dict(message.headers() or ())["known"] for message in deployment.outcomes if message.partition() == 1
-    ]
+    counts = [header_of(message, "known") for message in deployment.outcomes if message.partition() == 1]
     assert counts == [b"%d" % number for number in range(1, written // 2 + 1)]
 
 
@@ -175,6 +178,7 @@ def test_a_gate_without_its_offsets_does_not_start_over(cluster: Cluster, deploy
     again.start()
     deployment.until(again, lambda: again.status[0].restarts > 0)
     assert again.status[0].last_exit == 1
+    assert "has been worked on before" in (again.status[0].failure or "")
     drained(again)
     deployment.read(0.3)
     assert len(deployment.outcomes) == 10

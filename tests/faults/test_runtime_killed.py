@@ -1,8 +1,9 @@
-"""SIGKILL before every step of a commit, and a call that hangs, on a real broker."""
+"""SIGKILL before every step of a commit, a call that hangs, and a broker that stalls, on a real broker."""
 
 import time
 from collections import Counter as Tally
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -15,7 +16,7 @@ from sluicegate.streams.runtime.transaction import CommitStep
 from sluicegate.streams.runtime.watchdog import EXIT_STUCK
 from sluicegate.streams.testing import Counter
 from sluicegate.streams.testing.cluster import Cluster
-from sluicegate.streams.testing.faults import HangOnce, KillOnce
+from sluicegate.streams.testing.faults import FreezeOnce, HangOnce, KillOnce
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -25,7 +26,9 @@ RECORDS = 300
 class Case:
     """One deployment, its worker, and what readers see of it."""
 
-    def __init__(self, broker: EmbeddedBroker, fault: KillOnce | HangOnce, watchdog_ms: int = 60_000) -> None:
+    def __init__(
+        self, broker: EmbeddedBroker, fault: KillOnce | HangOnce | FreezeOnce, **settings: Any
+    ) -> None:
         cluster = Cluster.fresh(broker, partitions=1)
         self.fault = fault
         self.connection: Connection = cluster.connection("gate")
@@ -35,9 +38,7 @@ class Case:
             [TopicPartition(self.connection.topic(topic), 0, 0) for topic in ("outcomes", "audit")]
         )
         self._seen: list[Message] = []
-        spec = WorkerSpec(
-            Counter, self.connection, 1, transaction_records=20, watchdog_ms=watchdog_ms, fault=fault
-        )
+        spec = WorkerSpec(Counter, self.connection, 1, transaction_records=20, fault=fault, **settings)
         self.supervisor = Supervisor(spec)
 
     def write(self) -> None:
@@ -66,13 +67,19 @@ class Case:
     def check(self) -> None:
         """Nothing lost, nothing doubled, the state in step, the tiles without gap or overlap."""
         self._seen += self._reader.consume(1_000, 0.3)
-        origins = Tally(dict(message.headers() or ())["origin"] for message in self.outcomes())
+        origins = Tally(header_of(message, "origin") for message in self.outcomes())
         assert set(origins.values()) == {1}
-        counts = [dict(message.headers() or ())["known"] for message in self.outcomes()]
+        counts = [header_of(message, "known") for message in self.outcomes()]
         assert counts == [b"%d" % number for number in range(1, RECORDS + 1)]
         tiles = self.tiles()
         assert [start for start, _ in tiles] == [0, *(end for _, end in tiles[:-1])]
         assert tiles[-1][1] == RECORDS
+
+
+def header_of(message: Message, name: str) -> bytes:
+    """The value of a header."""
+    headers: Any = message.headers()
+    return bytes(dict(headers)[name])
 
 
 def run(cases: list[Case], limit_s: float) -> None:
@@ -116,3 +123,20 @@ def test_a_worker_that_hangs_in_a_commit_is_ended_and_its_work_is_done(
     assert case.supervisor.join() == 0
     assert EXIT_STUCK in statuses
     case.check()
+
+
+@pytest.mark.parametrize("step", [CommitStep.FLUSH, CommitStep.OFFSETS, CommitStep.COMMIT])
+def test_a_stalled_broker_is_waited_for_and_the_producer_replaced(
+    broker: EmbeddedBroker, tmp_path: Path, step: CommitStep
+) -> None:
+    """Calls that time out are repeated until they succeed; the process lives on with a new producer epoch."""
+    freeze = FreezeOnce(step, broker.mark.pid, 2.0, tmp_path / "frozen")
+    case = Case(broker, freeze, call_ms=500)
+    run([case], limit_s=30)
+    case.check()
+    assert freeze.done.exists()
+    assert case.supervisor.status[0].restarts == 0
+    worker = case.supervisor.status[0].worker
+    assert worker is not None
+    if step is CommitStep.COMMIT:
+        assert worker.epochs > 1

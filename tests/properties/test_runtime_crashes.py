@@ -119,6 +119,6 @@ def test_how_records_are_batched_loses_and_doubles_none(
         if isinstance(act, Write):
             driver.produce(act.topic, act.key, b"%d" % number)
     driver.run()
-    origins = sorted(dict(record.headers)["origin"] for record in driver.read("outcomes"))
+    origins = sorted(dict(record.headers)["origin"] or b"" for record in driver.read("outcomes"))
     inputs = [*driver.read("actions"), *driver.read("decisions")]
     assert origins == sorted(str(record.position).encode() for record in inputs)

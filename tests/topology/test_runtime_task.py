@@ -1,5 +1,7 @@
 """The task, driven in memory: order, transactions, restore, rebalance, fairness of punctuations."""
 
+from typing import Any
+
 import pytest
 
 from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader
@@ -14,7 +16,7 @@ from sluicegate.streams.testing.topologies import COUNTER_LIFE_MS, WINDOW_MS, Se
 SKEW_MS = 2_000
 
 
-def counter(**settings: int) -> TopologyDriver[Seen]:
+def counter(**settings: Any) -> TopologyDriver[Seen]:
     """A driver of the counting topology."""
     return TopologyDriver(Counter(), **settings)
 

@@ -4,12 +4,12 @@ Pure plans are in `topics` and `access`; this is the edge they read from and act
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -20,6 +20,7 @@ from confluent_kafka.admin import (
     ConfigEntry,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -29,15 +30,28 @@ from confluent_kafka.admin import (
 
 from sluicegate.schemas.errors import AccessError, SluicegateError, TimedOutError
 
+from .bindings import from_kafka, to_kafka
 from .client_errors import DENIED, translate, trouble_of
 from .connection import Connection
 from .principals import Naming
-from .rights import CLUSTER, Right
+from .rights import Right
 
 REQUEST_S = 15.0
 ASK_AGAIN_S = 0.5
+ASK_WHETHER_SEEN_S = 0.02
+NO_LEADER_YET = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError._NOENT,  # noqa: SLF001 - public constants: the client knows no leader, or had no answer
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+    }
+)
 SCRAM_ITERATIONS = 4096  # RFC 7677, section 4: at least
-CLUSTER_NAME = "kafka-cluster"
 
 T = TypeVar("T")
 
@@ -57,7 +71,8 @@ class Admin:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._trouble: list[int] = []
-        self.client = AdminClient({**connection.client_config(), "error_cb": self._note})
+        config: Any = {**connection.client_config(), "error_cb": self._note}
+        self.client = AdminClient(config)
 
     @property
     def naming(self) -> Naming:
@@ -107,6 +122,41 @@ class Admin:
         if new:
             futures = self.client.create_topics(new, request_timeout=REQUEST_S)
             self._settle("create topics", futures, but={KafkaError.TOPIC_ALREADY_EXISTS})
+            self.await_leaders(topic.topic for topic in new)
+
+    def await_leaders(self, names: Iterable[str] | None = None) -> None:
+        """Return when every partition has a leader that answers; of all topics, or of those `names` on the cluster.
+
+        A topic just made, or a broker just started, first answers "not leader", which some calls do not retry.
+        """
+        found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S)).topics
+        waiting = {
+            TopicPartition(name, partition): OffsetSpec.latest()
+            for name in (found if names is None else names)
+            for partition in (found[name].partitions if name in found else [0])
+        }
+        deadline = time.monotonic() + REQUEST_S
+        while waiting := self._without_leader(waiting):
+            if time.monotonic() > deadline:
+                raise TimedOutError(
+                    f"{len(waiting)} partitions at `{self.connection.bootstrap}` have no leader"
+                )
+            time.sleep(ASK_WHETHER_SEEN_S)
+
+    def _without_leader(
+        self, partitions: dict[TopicPartition, OffsetSpec]
+    ) -> dict[TopicPartition, OffsetSpec]:
+        if not partitions:
+            return {}
+        waiting = {}
+        for partition, future in self.client.list_offsets(partitions, request_timeout=REQUEST_S).items():
+            try:
+                future.result(REQUEST_S)
+            except KafkaException as error:
+                if trouble_of(error).code() not in NO_LEADER_YET:
+                    raise self._error("ask for offsets", error, partition.topic) from None
+                waiting[partition] = partitions[partition]
+        return waiting
 
     def configure_topics(self, changes: Mapping[str, Mapping[str, str]]) -> None:
         """Set configuration values of topics, leaving their others as they are."""
@@ -124,6 +174,14 @@ class Admin:
         if resources:
             futures = self.client.incremental_alter_configs(resources, request_timeout=REQUEST_S)
             self._settle("configure topics", futures)
+            names = [resource.name for resource in resources]
+            self._await_seen(
+                "show the configuration of topics",
+                lambda: all(
+                    values.items() <= self._configs(names)[self.naming.topic(name)].items()
+                    for name, values in changes.items()
+                ),
+            )
 
     def rights(self) -> frozenset[Right]:
         """Every right on the cluster; without the right to ask, Kafka answers with none and no error."""
@@ -141,19 +199,23 @@ class Admin:
             "list rights",
             lambda: self.client.describe_acls(everything, request_timeout=REQUEST_S).result(REQUEST_S),
         )
-        return frozenset(_right(binding) for binding in answer)
+        return frozenset(from_kafka(binding) for binding in answer)
 
     def add_rights(self, rights: Iterable[Right]) -> None:
-        """Put rights in force; those that exist stay."""
-        bindings = [AclBinding(*_binding(right)) for right in sorted(rights)]
+        """Put rights in force and return when they are; those that exist stay."""
+        wanted = frozenset(rights)
+        bindings = [AclBinding(*to_kafka(right)) for right in sorted(wanted)]
         if bindings:
             self._settle("add rights", self.client.create_acls(bindings, request_timeout=REQUEST_S))
+            self._await_seen("show the new rights", lambda: wanted <= self.rights())
 
     def remove_rights(self, rights: Iterable[Right]) -> None:
-        """Take exactly these rights away."""
-        filters = [AclBindingFilter(*_binding(right)) for right in sorted(rights)]
+        """Take exactly these rights away and return when they are."""
+        unwanted = frozenset(rights)
+        filters = [AclBindingFilter(*to_kafka(right)) for right in sorted(unwanted)]
         if filters:
             self._settle("remove rights", self.client.delete_acls(filters, request_timeout=REQUEST_S))
+            self._await_seen("forget the old rights", lambda: not unwanted & self.rights())
 
     def users(self) -> frozenset[str]:
         """The users that have a SCRAM password."""
@@ -172,6 +234,7 @@ class Admin:
         if changes:
             futures = self.client.alter_user_scram_credentials(changes, request_timeout=REQUEST_S)
             self._settle("create users", futures)
+            self._await_seen("show the new users", lambda: set(passwords) <= self.users())
 
     def may(self, logical: str) -> frozenset[str]:
         """The operations on a topic that this principal is allowed, found out without trying any."""
@@ -198,6 +261,14 @@ class Admin:
             resource.name: {entry.name: entry.value for entry in answer.values()}
             for resource, answer in answers.items()
         }
+
+    def _await_seen(self, what: str, is_seen: Callable[[], bool]) -> None:
+        """Wait for the broker to know what its controller has already decided: a few milliseconds, or more."""
+        deadline = time.monotonic() + REQUEST_S
+        while not is_seen():
+            if time.monotonic() > deadline:
+                raise TimedOutError(f"Kafka at `{self.connection.bootstrap}` did not {what} in time")
+            time.sleep(ASK_WHETHER_SEEN_S)
 
     def _settle(
         self, what: str, futures: Mapping[Any, "Future[T]"], but: frozenset[int] | set[int] = frozenset()
@@ -238,27 +309,3 @@ class Admin:
 def _named(about: Any) -> str:
     name = getattr(about, "name", about)
     return f" (`{name}`)" if isinstance(name, str) else ""
-
-
-def _binding(right: Right) -> tuple[Any, ...]:
-    return (
-        ResourceType.BROKER if right.resource == CLUSTER else ResourceType[right.resource.upper()],
-        CLUSTER_NAME if right.resource == CLUSTER else right.name,
-        ResourcePatternType[right.pattern.upper()],
-        f"User:{right.user}",
-        "*",
-        AclOperation[right.operation.upper()],
-        AclPermissionType[right.permission.upper()],
-    )
-
-
-def _right(binding: AclBinding) -> Right:
-    is_cluster = binding.restype == ResourceType.BROKER
-    return Right(
-        user=binding.principal.removeprefix("User:"),
-        resource=CLUSTER if is_cluster else binding.restype.name.lower(),
-        name="" if is_cluster else binding.name,
-        pattern=binding.resource_pattern_type.name.lower(),
-        operation=binding.operation.name.lower(),
-        permission=binding.permission_type.name.lower(),
-    )

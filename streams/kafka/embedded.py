@@ -246,6 +246,7 @@ def _await_ready(broker: EmbeddedBroker) -> None:
     connection = broker.super_user(READINESS_NAMING)
     admin = Admin(connection)
     admin.reachable(ANSWER_LIMIT_S)
+    admin.await_leaders()
     if READINESS_TOPIC not in admin.partitions():
         admin.create_topics({READINESS_TOPIC: (1, 1, {"retention.ms": "3600000"})})
     check_transactions(connection, READINESS_TOPIC).require()

@@ -1,0 +1,28 @@
+"""What several test folders share: one real Apache Kafka per session, and a fresh deployment on it per test."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from sluicegate.schemas.errors import SluicegateError
+from sluicegate.streams.kafka.embedded import EmbeddedBroker, temporary_broker
+from sluicegate.streams.testing.cluster import Cluster
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[EmbeddedBroker]:
+    """A temporary broker for the whole session; without one the tests that need it fail, and never skip."""
+    with ExitStack() as stack:
+        try:
+            # Deployments add up: topics cannot be deleted.
+            started = stack.enter_context(temporary_broker(heap_mib=512))
+        except SluicegateError as error:
+            pytest.fail(f"this test needs a real Apache Kafka, which could not start: {error}", pytrace=False)
+        yield started
+
+
+@pytest.fixture
+def cluster(broker: EmbeddedBroker) -> Cluster:
+    """A fresh deployment with topics, users and rights of every local principal."""
+    return Cluster.fresh(broker)

@@ -32,7 +32,7 @@ from sluicegate.streams.local import LocalDeployment
 from .executions import RecordedExecutions
 from .recording import Call
 from .results import Told
-from .reviewers import ScriptedReviewers, cast, enrol
+from .reviewers import ScriptedReviewers, cast, enrolments
 
 OWNER: Final = "p-play-owner"
 EXECUTOR: Final = "play"
@@ -91,24 +91,27 @@ class Player:
     def _set_up(self) -> Mapping[str, tuple[str, ...]]:
         self._progress("enrolling agents, reviewers and the executor", 0, 1)
         deployment, operator = self._deployment, self._deployment.operator
-        operator.enrol_person("the one who answers for recorded agents", person=OWNER)
-        agents = sorted({call.agent_id for call in self._calls.values()})
-        operator.ensure_many(
-            Statement(
-                DocumentKind.AGENT,
-                agent,
-                document.Agent(key=deployment.key(agent).public.text, owners=(OWNER,)),
-            )
-            for agent in agents
-        )
         policy = load(self._policy, source="policy")
         people = cast(policy.groups) if self._approve_when else {}
-        enrol(deployment, people)
+        operator.ensure_many((*self._agents(), *enrolments(deployment, people)))
         deployment.add_executor(EXECUTOR, sorted({call.tool for call in self._calls.values()}))
         operator.publish_policy(policy.name, self._policy)
         deployment.await_adoption()
         self._progress("enrolling agents, reviewers and the executor", 1, 1)
         return people
+
+    def _agents(self) -> list[Statement]:
+        """The documents of the one who answers for the recorded agents, and of the agents."""
+        owner = document.Person(name="the one who answers for recorded agents")
+        agents = sorted({call.agent_id for call in self._calls.values()})
+        keys = {agent: self._deployment.key(agent).public.text for agent in agents}
+        return [
+            Statement(DocumentKind.PERSON, OWNER, owner),
+            *(
+                Statement(DocumentKind.AGENT, name, document.Agent(key=key, owners=(OWNER,)))
+                for name, key in keys.items()
+            ),
+        ]
 
     def _reviewers(self, people: Mapping[str, tuple[str, ...]], since_ms: int) -> ScriptedReviewers | None:
         if self._approve_when is None:
@@ -160,11 +163,8 @@ class Player:
             self._progress("ended", number, len(waits))
 
     def _verify(self) -> Report:
-        self._progress("verifying the audit log", 0, 1)
-        with AuditReader(self._deployment.connection(Role.ANALYST)) as reader:
-            report = reader.verify()
-        self._progress("verifying the audit log", 1, 1)
-        return report
+        reader = AuditReader(self._deployment.connection(Role.ANALYST))
+        return reader.verify(lambda done, of: self._progress("verifying the audit log", done, of))
 
 
 class _Wait:

@@ -6,10 +6,12 @@ from contextlib import ExitStack
 from threading import Event, Thread
 from typing import Final, Self
 
+from sluicegate.schemas import document
 from sluicegate.schemas.action import AccountName
 from sluicegate.schemas.approval import ApprovalRequest
 from sluicegate.schemas.decision import Choice
-from sluicegate.streams.clients.operator import Operator
+from sluicegate.schemas.document import DocumentKind
+from sluicegate.streams.clients.operator import Operator, Statement
 from sluicegate.streams.clients.reviewer import ReviewerClient
 from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
@@ -30,14 +32,23 @@ def cast(groups: Mapping[str, int]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def enrol(deployment: LocalDeployment, people: Mapping[str, tuple[str, ...]]) -> None:
-    """Person, account with a key of its own, and group, as signed documents; members that are there already stay."""
-    operator = deployment.operator
+def enrolments(deployment: LocalDeployment, people: Mapping[str, tuple[str, ...]]) -> list[Statement]:
+    """Person, account with a key of its own, and group, as documents; members that are there already stay."""
+    statements = []
     for group, names in people.items():
         for name in names:
-            operator.enrol_person(f"{name} (scripted)", person=name)
-            operator.enrol_account(ISSUER, name, name, key=deployment.key(name).public)
-        operator.enrol_group(group, (*_others(operator, group, names), *names))
+            account = document.Account(
+                account=AccountName(issuer=ISSUER, subject=name),
+                person=name,
+                key=deployment.key(name).public.text,
+            )
+            statements.append(
+                Statement(DocumentKind.PERSON, name, document.Person(name=f"{name} (scripted)"))
+            )
+            statements.append(Statement(DocumentKind.ACCOUNT, name, account))
+        members = (*_others(deployment.operator, group, names), *names)
+        statements.append(Statement(DocumentKind.GROUP, group, document.Group(members=members)))
+    return statements
 
 
 class ScriptedReviewers:

@@ -49,7 +49,8 @@ def verify_json_lines(lines: Iterable[str]) -> Report:
 def _read(line: str) -> Placed:
     found = parse_json(line.encode())
     entry = AuditEntry.model_validate_json(json.dumps(found["entry"]))
-    return Placed(*(_number(found, name) for name in ("partition", "offset", "append_ms")), entry=entry)
+    partition, offset, append_ms = (_number(found, name) for name in ("partition", "offset", "append_ms"))
+    return Placed(partition, offset, append_ms, entry)
 
 
 def _number(found: dict[str, Any], name: str) -> int:

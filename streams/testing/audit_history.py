@@ -3,114 +3,20 @@
 from typing import Any
 
 from sluicegate.processors.events import Event, Reason
-from sluicegate.processors.verification import Placed
 from sluicegate.schemas.approval import ResolutionKind
-from sluicegate.schemas.audit import ActionOutcome, AuditEntry, EntryKind, InputRange, Leaf, Tile, Written
+from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import sha256
-from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import OutcomeKind
 
-TABLES = {"controls": 1, "identities": 9, "policies": 2}
+from .entry_writer import EntryWriter
+
 LIFE_MS = 300_000
 WITHIN_MS = 600_000
-AGENT = "ops-agent"
 EXECUTOR = "crm"
 
 
-class AuditHistory:
-    """One partition. Every method writes one entry of a gate that keeps its promises; `tile` ends the transaction.
-
-    The clock stands still unless `wait` moves it; it gives the log-append time of inputs and of entries alike.
-    """
-
-    def __init__(self, partition: int = 0, now_ms: int = 1_700_000_000_000) -> None:
-        self.partition = partition
-        self.now_ms = now_ms
-        self.placed: list[Placed] = []
-        self._next = {"actions": 0, "decisions": 0, "receipts": 0}
-        self._covered = dict(self._next)
-        self._in_tile = 0
-        self._adopted = False
-
-    def wait(self, milliseconds: int) -> None:
-        """Move the clock."""
-        self.now_ms += milliseconds
-
-    def skip(self, topic: str, offsets: int = 1) -> None:
-        """Leave positions without a record, as transaction markers do."""
-        self._next[topic] += offsets
-
-    def record(
-        self,
-        event: Event,
-        topic: str,
-        *,
-        action_id: str | None = None,
-        outcome: OutcomeKind | None = None,
-        repeated: bool = False,
-        writes: tuple[str, ...] = (),
-        superseded: str | None = None,
-        **facts: Any,
-    ) -> AuditEntry:
-        """One consumed record of any kind, as the methods below write them."""
-        offset = self._next[topic]
-        self._next[topic] += 1
-        leaf = self._leaf(topic, offset)
-        told = self._told(action_id, outcome, repeated=repeated, superseded=superseded)
-        return self._write(
-            event,
-            EntryKind.RECORD,
-            derived_id("en", topic, self.partition, offset),
-            leaf=leaf,
-            written=_written((*writes, *("outcomes" for _ in told)), self.partition),
-            outcomes=told,
-            action_id=action_id,
-            agent=None if action_id is None else AGENT,
-            supersedes=superseded,
-            **facts,
-        )
-
-    def punctuation(self, event: Event, action_id: str, outcome: OutcomeKind, **facts: Any) -> AuditEntry:
-        """One punctuation: it has no leaf."""
-        told = self._told(action_id, outcome, repeated=False, superseded=None)
-        return self._write(
-            event,
-            EntryKind.PUNCTUATION,
-            derived_id("en", event.value, self.partition, action_id),
-            written=_written(("outcomes",), self.partition),
-            outcomes=told,
-            action_id=action_id,
-            agent=AGENT,
-            **facts,
-        )
-
-    def adopt(self, tables: dict[str, int] | None = None) -> AuditEntry:
-        """Table positions from here on."""
-        self._adopted = True
-        places = TABLES if tables is None else tables
-        entry_id = derived_id("en", "tables", self.partition, self.now_ms, *places.values())
-        return self._write(Event.TABLES_ADOPTED, EntryKind.TABLES, entry_id, tables=places)
-
-    def tile(self) -> AuditEntry:
-        """End the transaction."""
-        inputs = tuple(
-            InputRange(topic=topic, partition=self.partition, start=self._covered[topic], end=end)
-            for topic, end in self._next.items()
-            if end != self._covered[topic]
-        )
-        tile = Tile(
-            now_ms=self.now_ms,
-            code_version="test",
-            inputs=inputs,
-            tables=TABLES,
-            entries=self._in_tile,
-        )
-        self._covered = dict(self._next)
-        places = [f"{covered.topic}@{covered.end}" for covered in inputs]
-        entry_id = derived_id("en", "tile", self.partition, len(self.placed), *places)
-        entry = self._write(Event.TRANSACTION, EntryKind.TILE, entry_id, tile=tile)
-        self._in_tile = 0
-        return entry
+class AuditHistory(EntryWriter):
+    """Every method writes one entry of a gate that keeps its promises; `tile` ends the transaction."""
 
     def allow(self, action_id: str, superseded: str | None = None) -> AuditEntry:
         """An action allowed by policy."""
@@ -176,7 +82,8 @@ class AuditHistory:
     ) -> AuditEntry:
         """The approval that leads to the grant; `people` are the others it rests on."""
         asked = {"security": 1} if requirement is None else requirement
-        facts = self._decision(action_id, person, groups) | self._grant(action_id)
+        facts: dict[str, Any] = self._decision(action_id, person, groups) | self._grant(action_id)
+        facts["writes"] = ("approvals", f"execution.{EXECUTOR}")
         return self.record(
             Event.DECISION_COUNTED,
             "decisions",
@@ -186,12 +93,12 @@ class AuditHistory:
             quorum=sum(asked.values()) if quorum is None else quorum,
             people=tuple(sorted((*people, person))),
             excluded=excluded,
-            **(facts | {"writes": ("approvals", f"execution.{EXECUTOR}")}),
+            **facts,
         )
 
     def reject(self, action_id: str, person: str, groups: tuple[str, ...] = ("security",)) -> AuditEntry:
         """A rejection: it ends the request."""
-        facts = self._decision(action_id, person, groups) | {"choice": "reject"}
+        facts: dict[str, Any] = self._decision(action_id, person, groups) | {"choice": "reject"}
         return self.record(
             Event.DECISION_COUNTED,
             "decisions",
@@ -203,7 +110,7 @@ class AuditHistory:
 
     def refuse_decision(self, action_id: str, person: str, reason: Reason = Reason.OWN_ACTION) -> AuditEntry:
         """A decision that does not count."""
-        facts = self._decision(action_id, person, ()) | {"counted": False}
+        facts: dict[str, Any] = self._decision(action_id, person, ()) | {"counted": False}
         return self.record(Event.DECISION_NOT_COUNTED, "decisions", reason=reason.value, **facts)
 
     def claim(self, action_id: str) -> AuditEntry:
@@ -226,7 +133,7 @@ class AuditHistory:
 
     def refuse(self, action_id: str, check: str = "floor") -> AuditEntry:
         """The executor refuses a grant before it claims it."""
-        facts = self._claimed(action_id) | {"claim_id": None}
+        facts: dict[str, Any] = self._claimed(action_id) | {"claim_id": None}
         return self.record(
             Event.RECEIPT_COUNTED, "receipts", outcome=OutcomeKind.REFUSED, reason=check, **facts
         )
@@ -237,7 +144,7 @@ class AuditHistory:
 
     def reconcile(self, action_id: str, person: str = "p-3", choice: str = "executed") -> AuditEntry:
         """A person settles an unknown end."""
-        facts = self._claimed(action_id) | {
+        facts: dict[str, Any] = self._claimed(action_id) | {
             "person": person,
             "choice": choice,
             "decision_id": f"rc-{action_id}",
@@ -300,7 +207,9 @@ class AuditHistory:
 
     def conflict(self, action_id: str) -> AuditEntry:
         """Another content under an id in use."""
-        facts = self._action(action_id) | {"action_digest": sha256(b"other", action_id.encode())}
+        facts: dict[str, Any] = self._action(action_id) | {
+            "action_digest": sha256(b"other", action_id.encode())
+        }
         return self.record(
             Event.ACTION_CONFLICT,
             "actions",
@@ -345,47 +254,3 @@ class AuditHistory:
             "claim_id": f"cl-{action_id}",
             "executor": EXECUTOR,
         }
-
-    def _told(
-        self, action_id: str | None, outcome: OutcomeKind | None, *, repeated: bool, superseded: str | None
-    ) -> tuple[ActionOutcome, ...]:
-        told = []
-        if superseded is not None:
-            told.append(ActionOutcome(action_id=superseded, outcome=OutcomeKind.SUPERSEDED))
-        if outcome is not None and action_id is not None:
-            told.append(ActionOutcome(action_id=action_id, outcome=outcome, repeated=repeated))
-        return tuple(told)
-
-    def _leaf(self, topic: str, offset: int) -> Leaf:
-        place = f"{topic}-{self.partition}@{offset}".encode()
-        return Leaf(
-            topic=topic,
-            partition=self.partition,
-            offset=offset,
-            append_ms=self.now_ms,
-            key=sha256(b"key", place),
-            headers=sha256(b"headers", place),
-            value=sha256(b"value", place),
-        )
-
-    def _write(self, event: Event, kind: EntryKind, entry_id: str, **facts: Any) -> AuditEntry:
-        if not self._adopted:
-            self.adopt()
-        entry = AuditEntry(
-            entry_id=entry_id,
-            entry=kind,
-            event=event.value,
-            partition=self.partition,
-            at_ms=self.now_ms,
-            **facts,
-        )
-        self.placed.append(Placed(self.partition, len(self.placed), self.now_ms, entry))
-        self._in_tile += kind in {EntryKind.RECORD, EntryKind.PUNCTUATION}
-        return entry
-
-
-def _written(topics: tuple[str, ...], partition: int) -> tuple[Written, ...]:
-    return tuple(
-        Written(topic=topic, partition=partition, ordinal=ordinal, digest=sha256(topic.encode()))
-        for ordinal, topic in enumerate(topics)
-    )

@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 
 from sluicegate.processors.verification import Placed
 from sluicegate.schemas import codec
-from sluicegate.schemas.envelope import record_headers
+from sluicegate.schemas.envelope import Headers, record_headers
 from sluicegate.schemas.errors import RecordError
 from sluicegate.streams.clients.audit_export import verify_json_lines
 from sluicegate.streams.clients.audit_reader import AuditReader, Selection
@@ -46,17 +46,17 @@ class Gate:
                 subject=entry.event,
                 source="/test",
             )
-            self.send(placed.partition, encoded.value, list(headers))
+            self.send(placed.partition, encoded.value, headers)
         self._producer.flush(20)
 
-    def send(self, partition: int, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    def send(self, partition: int, value: bytes, headers: Headers = ()) -> None:
         """One record as it is."""
-        self._producer.produce(self._topic, value=value, headers=headers, partition=partition)
+        self._producer.produce(self._topic, value=value, headers=[*headers], partition=partition)
 
     def garble(self) -> None:
         """A record that is no entry."""
         self._producer.begin_transaction()
-        self.send(1, b"no entry at all", [])
+        self.send(1, b"no entry at all")
         self._producer.commit_transaction(20)
 
     def abort(self) -> None:

@@ -70,6 +70,7 @@ def issue(
         expires_at_ms=grant.expires_at_ms,
         excluded=grant.excluded,
         lease_ms=document.lease_ms,
+        request_id=grant.request_id,
     )
     after = pending.model_copy(update={"phase": Phase.GRANTED, "waiting": None, "granted": granted})
     outcome = tell(
@@ -86,7 +87,12 @@ def lapse(pending: Pending, cause: Cause) -> Ruling:
     assert granted is not None  # noqa: S101  # the punctuation exists in this phase only
     subject = Subject.of(pending)
     outcome = tell(
-        subject, OutcomeKind.LAPSED, cause, reason=Reason.NO_CLAIM_IN_TIME, grant_id=granted.grant_id
+        subject,
+        OutcomeKind.LAPSED,
+        cause,
+        reason=Reason.NO_CLAIM_IN_TIME,
+        request_id=granted.request_id,
+        grant_id=granted.grant_id,
     )
     facts = {
         **grant_facts(pending),

@@ -105,11 +105,13 @@ def repeat(subject: Subject, marker: Marker, cause: Cause) -> Outcome:
 
 def repeat_pending(subject: Subject, pending: Pending, cause: Cause) -> Outcome:
     """Tell again where an action stands."""
+    granted = pending.granted
+    asked = pending.waiting or granted
     return tell(
         subject,
         PHASE_OUTCOMES[pending.phase],
         cause,
-        request_id=pending.waiting.request_id if pending.waiting else None,
-        grant_id=pending.granted.grant_id if pending.granted else None,
+        request_id=asked.request_id if asked else None,
+        grant_id=granted.grant_id if granted else None,
         repeated=True,
     )

@@ -73,6 +73,7 @@ def lose(pending: Pending, cause: Cause) -> Ruling:
         OutcomeKind.UNKNOWN,
         cause,
         reason=Reason.NO_RECEIPT_IN_TIME,
+        request_id=_granted(pending).request_id,
         grant_id=_granted(pending).grant_id,
     )
     facts = {**grant_facts(pending), "reason": Reason.NO_RECEIPT_IN_TIME}
@@ -116,9 +117,15 @@ def _end(
     cause: Cause,
     result_digest: bytes | None = None,
 ) -> Ruling:
-    subject, grant_id = Subject.of(pending), _granted(pending).grant_id
+    subject, granted = Subject.of(pending), _granted(pending)
     outcome = tell(
-        subject, outcome_kind, cause, reason=reason, grant_id=grant_id, result_digest=result_digest
+        subject,
+        outcome_kind,
+        cause,
+        reason=reason,
+        request_id=granted.request_id,
+        grant_id=granted.grant_id,
+        result_digest=result_digest,
     )
     facts = {**grant_facts(pending), "reason": reason, "result_digest": result_digest}
     puts = close(subject, outcome, cause)

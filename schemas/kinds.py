@@ -13,7 +13,7 @@ from .fields import Wire
 from .grant import Grant
 from .outcome import Outcome
 from .receipt import Claim, Receipt
-from .state import Closed, Pending
+from .state import Pending
 
 MODELS: Final[Mapping[str, type[Wire]]] = {
     model.model_fields["kind"].default: model
@@ -32,7 +32,6 @@ MODELS: Final[Mapping[str, type[Wire]]] = {
         Outcome,
         AuditEntry,
         Pending,
-        Closed,
         ExportBatch,
         MaskedBatch,
         QuarantinedBatch,

@@ -9,7 +9,6 @@ from .approval import FrozenRequirement
 from .decision import Choice
 from .fields import Count, Digest, Milliseconds, Name, Offset, Partition, Wire
 from .grant import Signed
-from .outcome import OutcomeKind
 
 
 class Phase(StrEnum):
@@ -52,6 +51,7 @@ class Granted(Wire):
     expires_at_ms: Milliseconds
     excluded: tuple[Name, ...]
     lease_ms: Milliseconds
+    request_id: Name | None = None
     claim_id: Name | None = None
     claimed_at_ms: Milliseconds | None = None
 
@@ -73,17 +73,3 @@ class Pending(Wire):
     phase: Annotated[Phase, Field(strict=False)]
     waiting: Waiting | None = None
     granted: Granted | None = None
-
-
-class Closed(Wire):
-    """The marker an ended action leaves behind for the closing window, so that a copy finds its answer.
-
-    The store packs it; see `processors.closed`.
-    """
-
-    kind: Literal["closed"] = "closed"
-    content_digest: Digest
-    outcome: Annotated[OutcomeKind, Field(strict=False)]
-    reason: Name | None
-    offset: Offset
-    closed_at_ms: Milliseconds

@@ -76,7 +76,10 @@ def adoption(partition: int, before: Tables | None, tables: Tables, now_ms: int)
     """From here on the task uses these positions of the global tables."""
     since: Mapping[str, int] = before.positions if before is not None else {}
     ignored = tuple(entry for entry in tables.ignored if entry.offset >= since.get(entry.topic, 0))
-    places = [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
+    # A task that starts tells of every ignored document, one that goes on of the new ones: two entries, two ids.
+    places = [
+        f"{topic}@{offset}" for held in (since, tables.positions) for topic, offset in sorted(held.items())
+    ]
     return AuditEntry(
         entry_id=derived_id("en", "tables", partition, now_ms, *places),
         entry=EntryKind.TABLES,
@@ -96,11 +99,11 @@ def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEn
         InputRange(topic=topic, partition=partition, start=start, end=end)
         for topic, start, end in transaction.inputs
     )
-    # Two transactions of one millisecond may cover no input: then they differ by the tables they adopted.
+    # Two transactions of one millisecond may cover no input: then they differ by what they adopted or worked on.
     places = [f"{r.topic}@{r.start}-{r.end}" for r in ranges]
     places += [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
     return AuditEntry(
-        entry_id=derived_id("en", "tile", partition, transaction.now_ms, *places),
+        entry_id=derived_id("en", "tile", partition, transaction.now_ms, transaction.entries, *places),
         entry=EntryKind.TILE,
         event=Event.TRANSACTION.value,
         partition=partition,

@@ -31,6 +31,7 @@ class Grants:
         self._ledger = ledger
         self._open: dict[str, _Grant] = {}
         self._used: set[str] = set()
+        self._holders: set[tuple[str | None, str | None]] = set()
         self._is_whole = True
         self._steps: dict[Event, Callable[[Placed], None]] = {
             Event.ACTION_GRANTED: self._issue,
@@ -58,6 +59,10 @@ class Grants:
         if entry.grant_id in self._open or entry.grant_id in self._used:
             self._find(Invariant.I2, placed, "a grant of this id was issued before")
             return
+        holder = (entry.agent, entry.action_id)
+        if holder in self._holders:
+            self._find(Invariant.I2, placed, "the action has a grant that is not used up")
+        self._holders.add(holder)
         if entry.executor is None or entry.expires_at_ms is None:
             self._find(Invariant.I8, placed, "the grant names no executor or no expiry")
         self._open[entry.grant_id] = _Grant(
@@ -131,8 +136,6 @@ class Grants:
             return
         if grant.claim_id is not None:
             self._find(Invariant.I1, placed, "a claimed grant lapsed")
-        if grant.expires_at_ms is not None and placed.entry.at_ms < grant.expires_at_ms:
-            self._find(Invariant.I8, placed, "the grant lapsed before its expiry")
         self._use(placed)
 
     def _grant(self, placed: Placed, what: str) -> _Grant | None:
@@ -167,7 +170,9 @@ class Grants:
     def _use(self, placed: Placed) -> None:
         grant_id = placed.entry.grant_id
         if grant_id is not None:
-            self._open.pop(grant_id, None)
+            grant = self._open.pop(grant_id, None)
+            if grant is not None:
+                self._holders.discard((grant.agent, grant.action_id))
             self._used.add(grant_id)
 
     def _count(self, what: str, *invariants: Invariant) -> None:

@@ -129,6 +129,13 @@ def two_grants_of_one_id(history: AuditHistory) -> None:
     change(history, grant_id="gr-a-1")
 
 
+def two_grants_of_one_action(history: AuditHistory) -> None:
+    """An action that has a grant gets another."""
+    history.allow("a-1")
+    history.allow("a-1")
+    change(history, grant_id="gr-2")
+
+
 # --- I3 -----------------------------------------------------------------------------------------------------------------
 
 
@@ -425,12 +432,6 @@ def grant_without_expiry(history: AuditHistory) -> None:
     change(history, expires_at_ms=None)
 
 
-def lapsed_before_its_expiry(history: AuditHistory) -> None:
-    """A grant lapses while it could be claimed."""
-    history.allow("a-1")
-    history.lapse("a-1")
-
-
 # --- I12 and the entries themselves -------------------------------------------------------------------------------------
 
 
@@ -490,7 +491,13 @@ CASES: dict[Invariant, tuple[Tamper, ...]] = {
         unknown_without_claim,
         reconciled_without_unknown,
     ),
-    Invariant.I2: (two_claims, two_receipts, claim_after_lapse, two_grants_of_one_id),
+    Invariant.I2: (
+        two_claims,
+        two_receipts,
+        claim_after_lapse,
+        two_grants_of_one_id,
+        two_grants_of_one_action,
+    ),
     Invariant.I3: (
         one_person_twice,
         one_person_for_two_groups,
@@ -539,7 +546,6 @@ CASES: dict[Invariant, tuple[Tamper, ...]] = {
         late_claim_in_time,
         late_claim_without_end,
         grant_without_expiry,
-        lapsed_before_its_expiry,
     ),
     Invariant.I12: (lost_dead_letter, dead_letter_elsewhere, refusal_without_reason),
     Invariant.ENTRIES: (one_id_two_entries, unknown_event, record_without_leaf, entry_of_another_partition),

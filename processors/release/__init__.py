@@ -12,6 +12,16 @@ Does not promise that a grant is used once: that is the executor's claim (`strea
 """
 
 from .check import SENTENCES, Check, Refusal, Released
-from .examination import UNPROVEN, Post, examine, stopped
+from .examination import OWN_TABLES, UNPROVEN, Post, examine, stopped
 
-__all__ = ["SENTENCES", "UNPROVEN", "Check", "Post", "Refusal", "Released", "examine", "stopped"]
+__all__ = [
+    "OWN_TABLES",
+    "SENTENCES",
+    "UNPROVEN",
+    "Check",
+    "Post",
+    "Refusal",
+    "Released",
+    "examine",
+    "stopped",
+]

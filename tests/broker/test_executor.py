@@ -1,0 +1,209 @@
+"""An executor on a real broker: grants are executed once, refusals are written down, rewound offsets change nothing."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from sluicegate.processors.release import Check
+from sluicegate.schemas.canonical import canonical_json, sha256
+from sluicegate.schemas.document import DocumentKind, Pause
+from sluicegate.schemas.envelope import PATH_HEADER
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.receipt import Claim, Happened, Receipt
+from sluicegate.streams.clients.executor import Executor
+from sluicegate.streams.clients.topic_reader import From, TopicReader
+from sluicegate.streams.testing.gate_driver import seeded_key
+from sluicegate.streams.testing.grant_bench import Effects, GrantBench, bench_executor, bench_trust
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def bench(cluster: Any) -> GrantBench:
+    """Grants for the executor `crm` of a fresh deployment."""
+    cluster.add_executor("crm")
+    return GrantBench(cluster.connection, cluster.settings.partitions, time.time_ns() // 1_000_000)
+
+
+@contextmanager
+def running(cluster: Any, effects: Path, **settings: Any) -> Iterator[Executor]:
+    """An executor at work in a thread, drained at the end; what ended it early is raised."""
+    executor = bench_executor(cluster.connection("executor-crm"), effects, **settings)
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            executor.run()
+        except BaseException as error:  # noqa: BLE001  # the test's own thread raises it
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        assert executor.ready.wait(30) or failures
+        yield executor
+    finally:
+        executor.stop()
+        thread.join(30)
+    assert not failures, failures
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def ends(bench: GrantBench) -> list[tuple[str, str | None]]:
+    """What every receipt says: what happened, and the check or failure."""
+    return [
+        (found.happened.value, found.check or found.failure)
+        for found in bench.receipts()
+        if isinstance(found, Receipt)
+    ]
+
+
+def rewind(cluster: Any) -> None:
+    """Put the group's offsets back to the beginning, as somebody with the executor's rights could."""
+    connection = cluster.connection("executor-crm")
+    consumer = Consumer(connection.reader_config())
+    topic = connection.topic("execution.crm")
+    places = [TopicPartition(topic, number, 0) for number in range(cluster.settings.partitions)]
+    consumer.commit(offsets=places, asynchronous=False)
+    consumer.close()
+
+
+def test_granted_actions_are_executed_once_with_claim_and_receipt(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """Each grant leads to one claim, one act and one receipt that carries the digest of the result."""
+    grants = bench.grant(50)
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 50)
+    assert Effects(tmp_path / "effects").count == {grant.grant_id: 1 for grant in grants}
+    records = bench.receipts()
+    claims = {found.grant_id: found.claim_id for found in records if isinstance(found, Claim)}
+    receipts = [found for found in records if isinstance(found, Receipt)]
+    assert len(claims) == len(receipts) == 50
+    assert all(found.claim_id == claims[found.grant_id] for found in receipts)
+    assert receipts[0].result_digest == sha256(canonical_json({"done": 0}))
+
+
+def test_d8_a_grant_used_twice_after_offsets_were_rewound_is_refused(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """A successor whose group was rewound reads its own claims first, acts on nothing, and writes the attempt down."""
+    bench.grant(3)
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 3)
+    rewind(cluster)
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["refused"] == 3)
+    assert set(Effects(tmp_path / "effects").count.values()) == {1}
+    assert ends(bench).count(("refused", Check.USED_BEFORE)) == 3
+
+
+def test_the_same_grant_twice_is_executed_once(cluster: Any, bench: GrantBench, tmp_path: Path) -> None:
+    """A doubled record with the same bytes is no second grant."""
+    (grant,) = bench.grant()
+    bench.publish()
+    bench.append(bench.records())
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 1)
+        time.sleep(0.5)
+    assert Effects(tmp_path / "effects").count == {grant.grant_id: 1}
+
+
+def test_a_copy_on_another_partition_is_refused(cluster: Any, bench: GrantBench, tmp_path: Path) -> None:
+    """A sound grant copied to a partition whose executor knows nothing of its claim is not acted on there."""
+    (grant,) = bench.grant()
+    bench.publish()
+    (record,) = bench.records()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 1)
+        bench.append([record], partition=1 - record.position.partition)
+        until(lambda: executor.counts["refused"] == 1)
+    assert Effects(tmp_path / "effects").count == {grant.grant_id: 1}
+    assert ends(bench)[-1] == ("refused", Check.WRONG_PARTITION)
+
+
+def test_refusals_name_the_check_and_unreadable_records_are_dead_letters(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """What is not executed is written down: a receipt where a grant can be read, a dead letter where not."""
+    bench.grant(1, "crm.unhandled")
+    (record,) = bench.records()
+    bench.publish()
+    other_path = tuple((name, b"1/2:" if name == PATH_HEADER else value) for name, value in record.headers)
+    bench.append([replace(record, headers=other_path), replace(record, value=b"\0", headers=())])
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["refused"] == 3)
+    assert sorted(ends(bench)) == [("refused", Check.BAD_SIGNATURE), ("refused", Check.NO_HANDLER)]
+    with TopicReader(cluster.connection("privacy-local"), "dlq.execution.crm", From.BEGINNING) as reader:
+        (dead,) = reader.to_end()
+    assert dead.value == b"\0"
+    assert dict(dead.headers)["dlq-reason"] == Check.UNREADABLE.encode()
+    assert not Effects(tmp_path / "effects").count
+
+
+def test_a_failing_handler_is_a_failed_receipt_with_the_class_alone(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """An exception ends as `failed`; its message, which could hold anything, stays in the process."""
+    bench.grant(1, "crm.fail")
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["failed"] == 1)
+    assert ends(bench) == [(Happened.FAILED.value, "PermissionError")]
+
+
+def test_d13_a_pause_that_arrives_while_the_executor_runs_stops_the_next_grant(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """Two seconds after operators paused, nothing is executed any more."""
+    bench.grant()
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 1)
+        bench.gate.publish(DocumentKind.PAUSE, "stop", Pause(executor="mail"))
+        bench.gate.publish(DocumentKind.PAUSE, "halt", Pause(action_type="crm.read", active=False))
+        bench.publish()
+        bench.grant()  # by a gate that has not heard of what comes next
+        bench.gate.publish(DocumentKind.PAUSE, "all", Pause())
+        bench.publish()
+        time.sleep(0.1)
+        until(lambda: executor.counts["refused"] == 1)
+    assert executor.counts["executed"] == 1
+    assert ends(bench)[-1] == ("refused", Check.PAUSED)
+
+
+def test_two_slots_share_the_work_and_double_nothing(cluster: Any, bench: GrantBench, tmp_path: Path) -> None:
+    """A second process joins and leaves while grants arrive; each is executed once."""
+    bench.grant(40)
+    bench.publish()
+    with running(cluster, tmp_path / "effects", slot=0) as first:
+        with running(cluster, tmp_path / "effects", slot=1) as second:
+            bench.grant(40)
+            bench.publish()
+            until(lambda: first.counts["executed"] + second.counts["executed"] == 80)
+        bench.grant(40)
+        bench.publish()
+        until(lambda: first.counts["executed"] + second.counts["executed"] == 120)
+    assert set(Effects(tmp_path / "effects").count.values()) == {1}
+
+
+def test_an_executor_needs_the_connection_of_an_executor(cluster: Any) -> None:
+    """Any other principal is refused before anything is opened."""
+    with pytest.raises(ConfigurationError, match="is no executor"):
+        Executor(cluster.connection("agent-local"), seeded_key("crm"), {}, trust=bench_trust())

@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Final
 
 import structlog
+from confluent_kafka import KafkaException
 
 from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.logs import configure_logging
@@ -28,7 +29,7 @@ EXIT_KILLED: Final = 143
 
 def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
     """Run one worker until SIGTERM, which drains; a second SIGTERM ends at once. Ends the process."""
-    configure_logging(as_json=spec.log_json)
+    configure_logging(as_json=spec.log_json, level=spec.log_level)
     # Ctrl-C reaches the whole process group; the supervisor decides and sends SIGTERM.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop, report = _Stop(), _reporter(pipe)
@@ -80,5 +81,7 @@ def _say_why(slot: int, error: Exception) -> str:
     log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
     ours = isinstance(error, SluicegateError | UnclearError | MustAbort)
     because = str(error) if ours else type(error).__name__
+    if isinstance(error, KafkaException):
+        because = f"Kafka: {error.args[0].name()}"
     log.error("ending the process", exc_info=error, because=because)
     return because

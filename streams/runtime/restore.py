@@ -7,7 +7,7 @@ Positions, not records: markers and aborted records occupy offsets too.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -40,6 +40,8 @@ class _Restoring:
     committed: Mapping[str, int | None]
     ends: dict[str, int]
     """Changelogs, and evidence topics on a first start, that are not read to their end yet."""
+    deriving: Iterator[None] | None = None
+    """Under way when everything is read."""
     evidence: bool = False
     """Whether a committed record was seen."""
 
@@ -106,7 +108,7 @@ class Restorer:
                 for message in (first, *self._consumer.consume(_CHUNK, 0)):
                     self._take(message)
             self._check_positions()
-        return self._ready()
+        return self._ready(until)
 
     def close(self) -> None:
         """Close the consumer."""
@@ -146,15 +148,21 @@ class Restorer:
         if restoring.ends.pop(topic, None) is not None:
             self._consumer.incremental_unassign([self._named(topic, partition)])
 
-    def _ready(self) -> list[Restored]:
+    def _ready(self, until: float) -> list[Restored]:
         ready = []
         for partition, restoring in tuple(self._restoring.items()):
-            if not restoring.ends:
+            if not restoring.ends and _derived(restoring, until):
                 del self._restoring[partition]
                 positions = check_first_start(partition, restoring.committed, evidence=restoring.evidence)
-                restoring.stores.loaded()
                 ready.append(Restored(partition, restoring.stores, positions))
         return ready
 
     def _named(self, topic: str, partition: int, offset: int = 0) -> TopicPartition:
         return TopicPartition(self._connection.topic(topic), partition, offset)
+
+
+def _derived(restoring: _Restoring, until: float) -> bool:
+    """Derive dues, at least one slice and at most until then; whether all are."""
+    if restoring.deriving is None:
+        restoring.deriving = restoring.stores.deriving()
+    return all(time.monotonic() < until for _ in restoring.deriving)

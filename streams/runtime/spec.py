@@ -1,5 +1,6 @@
 """What a worker is told: everything, and in a form that can be sent to another process."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -38,5 +39,6 @@ class WorkerSpec:
     evidence: tuple[str, ...] = EVIDENCE
     """Output topics whose committed records prove that a partition has been worked on."""
     log_json: bool = False
+    log_level: int = logging.INFO
     fault: FaultHook = no_fault
     """For fault tests, see `transaction`."""

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sluicegate.processors.contract import Put, StoreSpec, Topology
+from sluicegate.processors.contract import Due, Put, StoreSpec, Topology
 
 from .dues import DueIndex
 
 BUCKET_MS: Final = 3_600_000
 """Keys that may expire together: one hour of stream time."""
 
+_DERIVED_PER_SLICE: Final = 500
 _FREED_PER_PUT: Final = 4
 _FREED_AT_LEAST: Final = 64
 
@@ -117,15 +118,23 @@ class Stores:
             self._retained[store].add(key, append_ms)
 
     def loaded(self) -> None:
-        """Derive all dues from the restored state."""
+        """Derive all dues from the restored state, at once."""
+        for _ in self.deriving():
+            pass
+
+    def deriving(self) -> Iterator[None]:
+        """Derive all dues from the restored state, a slice per step, for a process that has other work too."""
         due = self._topology.due
-        self.dues.rebuild(
-            found
-            for name, entries in self._committed.items()
-            if name not in self._retained
-            for key, value in entries.items()
-            if (found := due(name, key, value)) is not None
-        )
+        dues: list[Due] = []
+        for name, entries in self._committed.items():
+            if name in self._retained:
+                continue
+            for count, (key, value) in enumerate(entries.items(), start=1):
+                if (found := due(name, key, value)) is not None:
+                    dues.append(found)
+                if not count % _DERIVED_PER_SLICE:
+                    yield
+        self.dues.rebuild(dues)
 
     def sizes(self) -> dict[str, int]:
         """How many entries each store holds, expired ones that are not freed yet included."""

@@ -50,7 +50,7 @@ class TableReader(Generic[Tables]):
         self._topics = {topic: connection.topic(topic) for topic in topology.table_topics}
         self._awaited: dict[str, tuple[int, int]] = {}
         self._reached_ms: dict[str, int] = dict.fromkeys(topology.table_topics, 0)
-        self._began_ms = 0
+        self._stale_since_ms: int | None = None
         self._asked_ms = 0
         self._looked_ms = 0
         self._consumer = Consumer(connection.reader_config())
@@ -68,7 +68,6 @@ class TableReader(Generic[Tables]):
 
     def read_to_end(self, now_ms: Callable[[], int], beat: Callable[[], None]) -> None:
         """At the start: return when everything has been read; TimedOutError past the limit."""
-        self._began_ms = now_ms()
         while not self.refresh(now_ms()):
             beat()
             for end in self._ends.answers():
@@ -79,12 +78,17 @@ class TableReader(Generic[Tables]):
         """Take in what has arrived; whether the tables are fresh. TimedOutError past the limit."""
         self._read(now_ms)
         self._ask(now_ms)
-        reached_ms = min(self._reached_ms.values(), default=now_ms)
-        if now_ms - max(reached_ms, self._began_ms) > self._limit_ms:
+        if now_ms - min(self._reached_ms.values(), default=now_ms) <= self._fresh_ms:
+            self._stale_since_ms = None
+            return True
+        # Counted from the first look that found them stale: a pause of this process is no silence of the cluster.
+        if self._stale_since_ms is None:
+            self._stale_since_ms = now_ms
+        if now_ms - self._stale_since_ms > self._limit_ms:
             raise TimedOutError(
                 f"the global tables could not be read to their end for {self._limit_ms} ms; stopping rather than guess"
             )
-        return now_ms - reached_ms <= self._fresh_ms
+        return False
 
     def end_offset(self, topic: str, offset: int, asked_ms: int) -> None:
         """An end offset of a table topic that was asked for at this time."""

@@ -1,0 +1,194 @@
+"""Which partitions this worker owns, and the tasks on them: assigned, restored, running, revoked.
+
+A partition runs when the group has given this worker all of its inputs and its stores are restored. Until then its inputs
+are paused. Everything here happens inside `poll` or between transactions, so there is never anything to commit.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from sluicegate.processors.contract import Topology
+from sluicegate.schemas.errors import TimedOutError
+
+from .end_offsets import EndOffsets
+from .records import RecordReader
+from .restore import Restored, Restorer
+from .spec import WorkerSpec
+from .status import PartitionStatus
+from .task import Task, stream_time
+from .watchdog import Watchdog
+
+_SLICE_S: Final = 0.005
+_SLICE_ALONE_S: Final = 0.05
+_COMMITTED_CALL_S: Final = 5.0
+_COMMITTED_FOR_S: Final = 45.0
+"""Longer than a dead worker's transaction can keep offsets from being stable."""
+
+
+class Assignment:
+    """The tasks of one worker. `consumer` is subscribed by `subscribe`, whose callbacks change what is here."""
+
+    def __init__(
+        self,
+        spec: WorkerSpec,
+        topology: Topology[Any],
+        consumer: Consumer,
+        ends: EndOffsets,
+        watchdog: Watchdog,
+        slot: int,
+    ) -> None:
+        self.tasks: dict[int, Task[Any]] = {}
+        """The partitions that run."""
+        self._spec = spec
+        self._topology = topology
+        self._consumer = consumer
+        self._watchdog = watchdog
+        self._log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
+        self._reader = RecordReader(spec.connection)
+        self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence)
+        self._assigned: dict[int, dict[str, TopicPartition]] = {}
+        self._resuming: list[Restored] = []
+
+    @property
+    def busy(self) -> bool:
+        """Whether a partition is on its way to run."""
+        return self._restorer.busy or bool(self._resuming)
+
+    def subscribe(self) -> None:
+        """Join the group."""
+        topics = [self._spec.connection.topic(topic) for topic in self._topology.sources]
+        self._consumer.subscribe(
+            topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def note_positions(self, number: int) -> None:
+        """Tell a task how far the consumer has come, over markers and aborted records."""
+        task = self.tasks[number]
+        # INVARIANT: after an assignment or a seek the client has no position until it has read on from there, so what is
+        # passed has been handed to the task (a broker test would notice a client that keeps the old position).
+        for found in self._consumer.position(list(self._assigned[number].values())):
+            if found.offset >= 0:
+                task.passed(self._reader.logical(found.topic), found.offset)
+
+    def restore(self) -> None:
+        """A slice of restoring, and let run what is restored."""
+        if self._restorer.busy:
+            self._resuming += self._restorer.work(_SLICE_S if self.tasks else _SLICE_ALONE_S)
+        self._resuming = [ready for ready in self._resuming if not self._resume(ready)]
+
+    def rewind(self) -> None:
+        """After an abort: read on from the committed offsets; a task that another has moved on is restored."""
+        asked = [each for number in self.tasks for each in self._assigned[number].values()]
+        found = self._committed(asked) if asked else []
+        for number, task in tuple(self.tasks.items()):
+            committed = [each for each in found if each.partition == number]
+            offsets = {self._reader.logical(each.topic): max(each.offset, 0) for each in committed}
+            if offsets == task.positions:
+                for partition in self._named(number, offsets):
+                    self._consumer.seek(partition)
+            else:
+                del self.tasks[number]
+                self._consumer.pause(committed)
+                self._begin_restore(number, committed)
+
+    def status(self) -> tuple[PartitionStatus, ...]:
+        """Every partition that is assigned."""
+        return tuple(
+            self._partition_status(number) for number, found in sorted(self._assigned.items()) if found
+        )
+
+    def close(self) -> None:
+        """Close what belongs to it; the consumer is the worker's."""
+        self._restorer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for each in partitions:
+            self._assigned.setdefault(each.partition, {})[self._reader.logical(each.topic)] = each
+        numbers = sorted({each.partition for each in partitions})
+        # All inputs of these partitions, also those that stayed: their offsets may have moved meanwhile.
+        asked = [each for number in numbers for each in self._assigned[number].values()]
+        committed = {(each.topic, each.partition): each for each in self._committed(asked)}
+        # The offsets are explicit, and nothing is fetched before the restore is done.
+        new = [committed[each.topic, each.partition] for each in partitions]
+        consumer.incremental_assign(
+            [TopicPartition(each.topic, each.partition, max(each.offset, 0)) for each in new]
+        )
+        consumer.pause(asked)
+        for number in numbers:
+            if len(self._assigned[number]) == len(self._topology.sources):
+                self._begin_restore(number, [each for each in committed.values() if each.partition == number])
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        del consumer
+        numbers = {each.partition for each in partitions}
+        for each in partitions:
+            self._assigned.get(each.partition, {}).pop(self._reader.logical(each.topic), None)
+        self._resuming = [ready for ready in self._resuming if ready.partition not in numbers]
+        for number in sorted(numbers):
+            self._restorer.drop(number)
+            if self.tasks.pop(number, None) is not None:
+                self._log.info("revoked", partition=number)
+
+    def _begin_restore(self, number: int, committed: Sequence[TopicPartition]) -> None:
+        offsets = {
+            self._reader.logical(each.topic): each.offset if each.offset >= 0 else None for each in committed
+        }
+        stream_ms = max(stream_time(each.metadata) for each in committed)
+        self._restorer.start(number, offsets, stream_ms)
+
+    def _resume(self, ready: Restored) -> bool:
+        """Let the partition run; False when the client is not ready to and it has to be tried again."""
+        number = ready.partition
+        partitions = list(self._named(number, ready.positions))
+        try:
+            for partition in partitions:
+                self._consumer.seek(partition)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._STATE:  # noqa: SLF001  # the client's public constant
+                raise
+            return False
+        self._consumer.resume(partitions)
+        self.tasks[number] = Task(
+            self._topology, number, ready.stores, ready.positions, skew_ms=self._spec.skew_ms
+        )
+        self._log.info("running", partition=number, entries=sum(ready.stores.sizes().values()))
+        return True
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Stable committed offsets: while a dead worker's transaction is open, the call waits and times out."""
+        deadline = time.monotonic() + _COMMITTED_FOR_S
+        while True:
+            self._watchdog.beat("ask for committed offsets")
+            try:
+                found = self._consumer.committed(partitions, timeout=_COMMITTED_CALL_S)
+            except KafkaException as error:
+                trouble = error.args[0]
+            else:
+                trouble = next((each.error for each in found if each.error is not None), None)
+                if trouble is None:
+                    return found
+            if time.monotonic() > deadline:
+                raise TimedOutError(f"the committed offsets could not be learned: {trouble.name()}")
+            self._log.warning("asking for committed offsets again", code=trouble.name())
+            time.sleep(0.05)
+
+    def _named(self, number: int, offsets: dict[str, int]) -> Iterator[TopicPartition]:
+        for source, offset in offsets.items():
+            yield TopicPartition(self._spec.connection.topic(source), number, offset)
+
+    def _partition_status(self, number: int) -> PartitionStatus:
+        task = self.tasks.get(number)
+        if task is None:
+            return PartitionStatus(number, running=False, positions={}, lag=0, entries={})
+        positions = dict(task.positions)
+        lag = 0
+        for partition in self._named(number, positions):
+            _, end = self._consumer.get_watermark_offsets(partition, cached=True)
+            lag += max(0, end - partition.offset)
+        return PartitionStatus(
+            number, running=True, positions=positions, lag=lag, entries=task.stores.sizes()
+        )

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.processors.contract import Record
@@ -10,8 +11,15 @@ from sluicegate.schemas.errors import InvariantError, SluicegateError, TimedOutE
 
 from .topic_reader import TopicReader, passed
 
-_POLL_S: Final = 0.2
+_POLL_S: Final = 0.1
 _CLOSE_S: Final = 20.0
+
+
+@dataclass(slots=True)
+class _Mark:
+    """Somebody waits until reading has passed these ends, which the reading thread fetches."""
+
+    ends: Mapping[int, int] | None = None
 
 
 class Follower:
@@ -33,6 +41,7 @@ class Follower:
         self._ended = ended
         self._moved = threading.Condition()
         self._positions = reader.positions()
+        self._marks: list[_Mark] = []
         self._failure: SluicegateError | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow {reader.topic}", daemon=True)
@@ -50,16 +59,18 @@ class Follower:
 
     def catch_up(self, timeout_s: float) -> None:
         """Return when everything that stood in the topic at the call has been taken."""
-        until = time.monotonic() + timeout_s
-        self.check()
-        ends = self._reader.ends()
+        until, mark = time.monotonic() + timeout_s, _Mark()
         with self._moved:
-            while not passed(self._positions, ends):
-                self.check()
-                if not self._moved.wait(max(0.0, until - time.monotonic())):
-                    raise TimedOutError(
-                        f"`{self._reader.topic}` was not read to its end in {timeout_s:g} s; ask again"
-                    )
+            self._marks.append(mark)
+            try:
+                while mark.ends is None or not passed(self._positions, mark.ends):
+                    self.check()
+                    if not self._moved.wait(max(0.0, until - time.monotonic())):
+                        raise TimedOutError(
+                            f"`{self._reader.topic}` was not read to its end in {timeout_s:g} s; ask again"
+                        )
+            finally:
+                self._marks.remove(mark)
 
     def close(self) -> None:
         """End the thread and its consumer; safe to call twice."""
@@ -83,10 +94,16 @@ class Follower:
 
     def _move(self) -> None:
         positions = self._reader.positions()
-        if positions != self._positions:
-            with self._moved:
-                self._positions = positions
-                self._moved.notify_all()
+        with self._moved:
+            unmarked = [mark for mark in self._marks if mark.ends is None]
+        ends = self._reader.ends() if unmarked else None
+        if ends is None and positions == self._positions:
+            return
+        with self._moved:
+            for mark in unmarked:
+                mark.ends = ends
+            self._positions = positions
+            self._moved.notify_all()
 
     def _fail(self, error: SluicegateError) -> None:
         with self._moved:

@@ -1,6 +1,5 @@
 """Read partitions of one topic from a chosen place; joins no group and commits nothing."""
 
-import threading
 from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final, Self
@@ -40,7 +39,7 @@ Start = From | int
 
 
 class TopicReader:
-    """One consumer with an explicit assignment. Only `ends` may be called from a second thread."""
+    """One consumer with an explicit assignment, for one thread: asked from a second one, the client never answers."""
 
     def __init__(
         self,
@@ -55,7 +54,6 @@ class TopicReader:
         self._connection = connection
         self._trouble = Trouble()
         self._consumer = Consumer({**connection.reader_config(), "error_cb": self._trouble})
-        self._guard = threading.Lock()
         self._closed = False
         try:
             self.partitions = self._count()
@@ -89,13 +87,10 @@ class TopicReader:
 
     def ends(self) -> dict[int, int]:
         """The offset after the last committed record of each partition, as of now."""
-        with self._guard:
-            if self._closed:
-                raise AccessError(f"the reader of `{self.topic}` is closed; open a new client")
-            try:
-                return {place.partition: self._watermarks(place)[1] for place in self._assigned}
-            except KafkaException as error:
-                raise self._explained(error) from None
+        try:
+            return {place.partition: self._watermarks(place)[1] for place in self._assigned}
+        except KafkaException as error:
+            raise self._explained(error) from None
 
     def to_end(self, timeout_s: float = 60.0) -> Iterator[Record]:
         """Every record up to the end as of now; TimedOutError when nothing at all arrives for `timeout_s`."""
@@ -110,10 +105,9 @@ class TopicReader:
 
     def close(self) -> None:
         """Leave; safe to call twice."""
-        with self._guard:
-            if not self._closed:
-                self._closed = True
-                self._consumer.close()
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
 
     def __enter__(self) -> Self:
         return self

@@ -58,7 +58,7 @@ class ScriptedGate:
         return list(self._reader.to_end())
 
     def tell(
-        self, agent: str, action_id: str, kind: OutcomeKind, digest: bytes = bytes(32), **fields
+        self, agent: str, action_id: str, kind: OutcomeKind, digest: bytes = bytes(32), **fields: Any
     ) -> None:
         """Write one outcome."""
         outcome = Outcome(

@@ -43,10 +43,10 @@ class HangOnce:
 
 @dataclass(slots=True)
 class FreezeOnce:
-    """Stop a broker's process before a step, once, for some seconds: a stall of machine or disk."""
+    """Stop a process before a step, once, for some seconds: a broker's, or with None the worker's own."""
 
     step: CommitStep
-    process: int
+    process: int | None
     seconds: float
     done: Path
 
@@ -54,6 +54,7 @@ class FreezeOnce:
         """Freeze when it is time; another process thaws, also when this one is gone by then."""
         if step is self.step and not self.done.exists():
             self.done.touch()
-            thaw = f"sleep {float(self.seconds)}; kill -CONT {int(self.process)}"
+            process = os.getpid() if self.process is None else self.process
+            thaw = f"sleep {float(self.seconds)}; kill -CONT {int(process)}"
             subprocess.Popen(["/bin/sh", "-c", thaw])  # noqa: S603  # two numbers
-            os.kill(self.process, signal.SIGSTOP)
+            os.kill(process, signal.SIGSTOP)

@@ -27,7 +27,12 @@ class Case:
     """One deployment, its worker, and what readers see of it."""
 
     def __init__(
-        self, broker: EmbeddedBroker, fault: KillOnce | HangOnce | FreezeOnce, **settings: Any
+        self,
+        broker: EmbeddedBroker,
+        fault: KillOnce | HangOnce | FreezeOnce,
+        *,
+        workers: int = 1,
+        **settings: Any,
     ) -> None:
         cluster = Cluster.fresh(broker, partitions=1)
         self.fault = fault
@@ -39,7 +44,7 @@ class Case:
         )
         self._seen: list[Message] = []
         spec = WorkerSpec(Counter, self.connection, 1, transaction_records=20, fault=fault, **settings)
-        self.supervisor = Supervisor(spec)
+        self.supervisor = Supervisor(spec, workers=workers)
 
     def write(self) -> None:
         """All inputs at once: several transactions."""
@@ -105,6 +110,20 @@ def test_a_kill_before_any_step_loses_and_doubles_nothing(broker: EmbeddedBroker
         assert case.fault.done.exists()
         assert case.supervisor.status[0].restarts == 1
         case.check()
+
+
+def test_a_worker_that_wakes_up_after_its_partition_has_moved_writes_nothing(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Z1: frozen in mid-transaction for longer than the group waits; another takes over, the sleeper aborts."""
+    freeze = FreezeOnce(CommitStep.OFFSETS, None, 8.0, tmp_path / "frozen")
+    case = Case(broker, freeze, workers=2)
+    run([case], limit_s=40)
+    assert freeze.done.exists()
+    case.check()
+    aborted = [slot.worker is not None and slot.worker.aborts > 0 for slot in case.supervisor.status]
+    ended = [slot.restarts > 0 for slot in case.supervisor.status]
+    assert any(aborted + ended)
 
 
 def test_a_worker_that_hangs_in_a_commit_is_ended_and_its_work_is_done(

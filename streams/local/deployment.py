@@ -8,6 +8,7 @@
 Each step is repeatable, and only what was started here is stopped by `close`.
 """
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Final, Self
 from sluicegate.schemas.document import Floor
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.clients.operator import Operator
+from sluicegate.streams.gate_workers import GATE_KEY, gate_spec
 from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.connection import Connection, connect, connect_as
 from sluicegate.streams.kafka.embedded import EmbeddedBroker, Lifetime, running_broker
@@ -29,13 +31,10 @@ from sluicegate.streams.state_folder import StateFolder
 
 from .adoption import await_adoption
 from .gate_process import GateProcess
-from .gate_workers import trust_of, worker_spec
 from .keys import key_or_new
 
 OPERATOR: Final = "operator"
 """Name of the operator's key file."""
-GATE: Final = "gate"
-"""Name of the gate's key file, and id of its document."""
 
 Said = Callable[[str], None]
 """Called with one short sentence before each step that takes time."""
@@ -99,16 +98,20 @@ class LocalDeployment:
         broker = running_broker(self.state) if self.settings.bootstrap is None else None
         admin = Admin(broker.super_user(Naming(self.settings.prefix))) if broker else self.admin
         provision_cluster(admin, self.state, Layout.of(self.settings))
-        self.operator.enrol_gate(GATE, key_or_new(self.state, GATE).public)
+        self.operator.enrol_gate(GATE_KEY, key_or_new(self.state, GATE_KEY).public)
 
     def start_gate(self, workers: int) -> None:
         """Step 4; returns when every partition has adopted what operators have published."""
         self._said("the gate")
-        spec = worker_spec(self.settings, key_or_new(self.state, GATE))
-        self.gate = GateProcess(spec, workers=workers)
+        self.gate = GateProcess(gate_spec(self.settings, log_level=logging.ERROR), workers=workers)
         self._stack.callback(self.gate.stop)
         self.gate.start()
         self.await_adoption()
+
+    @property
+    def connection_address(self) -> str:
+        """Where clients connect to."""
+        return self.connection(Role.OPERATOR).bootstrap
 
     @property
     def admin(self) -> Admin:
@@ -121,9 +124,7 @@ class LocalDeployment:
     def operator(self) -> Operator:
         """Signs with the operator's key of this machine."""
         if self._operator is None:
-            self._operator = Operator(
-                self.connection(Role.OPERATOR), key_or_new(self.state, OPERATOR), trust_of(self.settings)
-            )
+            self._operator = Operator.connect(OPERATOR, settings=self.settings)
             self._stack.callback(self._operator.close)
         return self._operator
 

@@ -8,9 +8,7 @@ from sluicegate.schemas.action import Action
 from sluicegate.schemas.errors import TimedOutError
 from sluicegate.schemas.grant import Grant
 from sluicegate.streams.clients.executor import Executor
-from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.local import LocalDeployment
-from sluicegate.streams.local.gate_workers import trust_of
 
 from .recording import Call
 
@@ -24,11 +22,8 @@ class RecordedExecutions:
         """`calls` by (agent id, action id)."""
         self._calls = calls
         types = {call.tool for call in calls.values()}
-        self._executor = Executor(
-            deployment.executor_connection(name),
-            deployment.key(Principal(Role.EXECUTOR, name).user),
-            dict.fromkeys(types, self._result),
-            trust=trust_of(deployment.settings),
+        self._executor = Executor.connect(
+            name, dict.fromkeys(types, self._result), settings=deployment.settings
         )
         self._thread = threading.Thread(target=self._executor.run, name="play-executor", daemon=True)
 

@@ -1,0 +1,72 @@
+"""From settings to the workers of a gate: topology, connection, key and limits in one `WorkerSpec`."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from sluicegate import __version__
+from sluicegate.processors.gate import GateTopology
+from sluicegate.processors.submissions import Window
+from sluicegate.processors.tables import Trust
+from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.keys import PublicKey
+from sluicegate.streams.clients.stored_key import stored_key
+from sluicegate.streams.kafka.connection import connect_as
+from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.runtime.spec import WorkerSpec
+from sluicegate.streams.settings import Settings
+from sluicegate.streams.state_folder import StateFolder
+
+GATE_KEY: Final = "gate"
+"""The id of the gate's key file; operators publish its public half as a document."""
+
+
+def gate_topology(
+    deployment: str, operators: Mapping[str, str], partitions: int, closing_ms: int, skew_ms: int
+) -> GateTopology:
+    """The gate's topology, made in each worker process; `operators` are public keys by key id."""
+    keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
+    return GateTopology(Trust(deployment, keys), partitions, __version__, Window(closing_ms, skew_ms))
+
+
+def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = logging.INFO) -> WorkerSpec:
+    """What every worker of this deployment's gate is told.
+
+    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, or the gate's key is missing.
+    """
+    check_operators(settings.trust.operators)
+    gate = settings.gate
+    return WorkerSpec(
+        topology=partial(
+            gate_topology,
+            settings.deployment,
+            dict(settings.trust.operators),
+            settings.partitions,
+            gate.closing_window_ms,
+            gate.skew_ms,
+        ),
+        connection=connect_as(settings, Role.GATE),
+        partitions=settings.partitions,
+        key=stored_key(StateFolder(settings.state_dir), GATE_KEY).secret_text(),
+        skew_ms=gate.skew_ms,
+        transaction_age_ms=gate.transaction_age_ms,
+        transaction_records=gate.transaction_records,
+        tables_fresh_ms=gate.tables_fresh_ms,
+        stale_tables_limit_ms=gate.stale_tables_limit_ms,
+        watchdog_ms=gate.watchdog_ms,
+        log_json=log_json,
+        log_level=log_level,
+    )
+
+
+def check_operators(operators: Mapping[str, str]) -> None:
+    """`ConfigurationError` unless there is an operator, and each public key has the id it is pinned under."""
+    # INVARIANT: a gate without operators would believe nobody, and look as if it worked.
+    if not operators:
+        raise ConfigurationError(
+            "no operator is pinned: put key id and public key into `[trust] operators` (`sluicegate init` does it)"
+        )
+    for key_id, text in operators.items():
+        if PublicKey.from_text(text).key_id != key_id:
+            raise ConfigurationError(f"`[trust] operators`: the public key under `{key_id}` has another id")

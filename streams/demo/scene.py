@@ -42,15 +42,25 @@ class Scene:
         """Enrol everybody, then connect them."""
         self.deployment = deployment
         self.clinic = Clinic()
+        self.agent: AgentClient
+        self.reviewers: dict[str, ReviewerClient] = {}
+        self._executor: Executor | None = None
+        self._thread: threading.Thread | None = None
         self._stack = ExitStack()
+        try:
+            self._open()
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def _open(self) -> None:
+        deployment = self.deployment
         self._enrol()
         name = deployment.settings.deployment
         self.agent = self._stack.enter_context(
             AgentClient(deployment.connection(Role.AGENT), AGENT, deployment.key(AGENT), deployment=name)
         )
         self.reviewers = {login: self._stack.enter_context(self._reviewer(login)) for login in PEOPLE}
-        self._executor: Executor | None = None
-        self._thread: threading.Thread | None = None
         self.start_executor()
         self._stack.callback(self.stop_executor)
 

@@ -149,7 +149,7 @@ class LocalDeployment:
         reconcilers: Collection[str] = (),
     ) -> PrivateKey:
         """Key, user, topics, rights, then the signed document: a route to an absent topic would deny everything."""
-        key = self.key(Principal(Role.EXECUTOR, name).user)
+        key = self.key(name)
         provision_executor(self.admin, self.state, Layout.of(self.settings), name)
         self.operator.enrol_executor(name, key.public, types, floor=floor, reconcilers=tuple(reconcilers))
         return key

@@ -18,6 +18,7 @@ from sluicegate.processors.contract import Position, Record
 from sluicegate.processors.gate import GateTopology
 from sluicegate.processors.submissions import Window
 from sluicegate.processors.tables import Tables, Trust
+from sluicegate.processors.verification import Report, Verifier
 from sluicegate.schemas import codec, document
 from sluicegate.schemas.action import AccountName, Action, Withdrawal
 from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
@@ -25,7 +26,7 @@ from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.decision import Choice, Decision, Reconciliation, Settled
 from sluicegate.schemas.document import BODIES, Document, DocumentKind
-from sluicegate.schemas.envelope import header, record_headers, sign
+from sluicegate.schemas.envelope import Headers, header, record_headers, sign
 from sluicegate.schemas.fields import Wire
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.keys import PrivateKey
@@ -149,7 +150,13 @@ class GateDriver:
         return action
 
     def send(
-        self, action: Action, *, key: PrivateKey | None = None, partition: int | None = None
+        self,
+        action: Action,
+        *,
+        key: PrivateKey | None = None,
+        partition: int | None = None,
+        as_json: bool = False,
+        alter_headers: Callable[[Headers], Headers] = tuple,
     ) -> Position:
         """Send an action as it is."""
         return self.append(
@@ -159,21 +166,28 @@ class GateDriver:
             lane=action.lane,
             subject=action.action_id,
             partition=partition,
+            as_json=as_json,
+            alter_headers=alter_headers,
         )
 
-    def withdraw(self, action: Action) -> Position:
-        """The agent takes an action back."""
-        withdrawal = Withdrawal(
-            deployment=DEPLOYMENT,
-            withdrawal_id=self.fresh("withdrawal"),
-            action_id=action.action_id,
-            agent=action.agent,
-            lane=action.lane,
-            nonce=self._nonce(),
-            created_at_ms=self.driver.now_ms,
-        )
+    def withdraw(self, action: Action, **fields: Any) -> Position:
+        """The agent takes an action back; any field can be set."""
+        values: dict[str, Any] = {
+            "deployment": DEPLOYMENT,
+            "withdrawal_id": self.fresh("withdrawal"),
+            "action_id": action.action_id,
+            "agent": action.agent,
+            "lane": action.lane,
+            "nonce": self._nonce(),
+            "created_at_ms": self.driver.now_ms,
+        }
+        withdrawal = Withdrawal(**{**values, **fields})
         return self.append(
-            "actions", withdrawal, seeded_key(action.agent), lane=action.lane, subject=action.action_id
+            "actions",
+            withdrawal,
+            seeded_key(withdrawal.agent),
+            lane=withdrawal.lane,
+            subject=withdrawal.action_id,
         )
 
     # --- reviewers ---
@@ -186,6 +200,7 @@ class GateDriver:
         reason: str | None = "checked",
         *,
         signer: str | None = None,
+        as_json: bool = False,
         **fields: Any,
     ) -> Decision:
         """A person decides through one of their logins; any field can be set, and another key can sign."""
@@ -206,7 +221,12 @@ class GateDriver:
         }
         decision = Decision(**{**values, **fields})
         self.append(
-            "decisions", decision, seeded_key(signer or login), lane=decision.lane, subject=decision.action_id
+            "decisions",
+            decision,
+            seeded_key(signer or login),
+            lane=decision.lane,
+            subject=decision.action_id,
+            as_json=as_json,
         )
         return decision
 
@@ -290,10 +310,12 @@ class GateDriver:
         lane: str,
         subject: str,
         partition: int | None = None,
+        as_json: bool = False,
         change: Callable[[bytes], bytes] = bytes,
+        alter_headers: Callable[[Headers], Headers] = tuple,
     ) -> Position:
-        """Encode, sign and append a record; `change` alters the value after it was signed."""
-        encoded = codec.encode(model)
+        """Encode, sign and append a record; `change` and `alter_headers` alter value and headers after it was signed."""
+        encoded = codec.encode_json(model) if as_json else codec.encode(model)
         kind: str = model.kind  # type: ignore[attr-defined]  # every record has one
         headers = record_headers(
             kind=kind,
@@ -303,7 +325,9 @@ class GateDriver:
             source="/test",
             sig=sign(key, encoded.payload_type, encoded.value),
         )
-        return self.driver.produce(topic, lane.encode(), change(encoded.value), headers, partition=partition)
+        return self.driver.produce(
+            topic, lane.encode(), change(encoded.value), alter_headers(headers), partition=partition
+        )
 
     def outcomes(self, action: Action) -> list[Outcome]:
         """Everything the agent was told about an action."""
@@ -349,7 +373,16 @@ class GateDriver:
     def dead_letters(self, topic: str) -> list[tuple[str, Record]]:
         """(reason, record) of every dead letter of an input."""
         records = self.driver.read(f"dlq.{topic}")
-        return [((header(r.headers, "dlq-reason") or b"").decode(), r) for r in records]
+        # The gate's own headers come first; a sender may have sent others of the same name.
+        return [(next(v or b"" for n, v in r.headers if n == "dlq-reason").decode(), r) for r in records]
+
+    def report(self) -> Report:
+        """What the verifier says about everything written to `audit`."""
+        verifier = Verifier()
+        for record in self.driver.read("audit"):
+            (entry,) = self._decoded([record], AuditEntry)
+            verifier.take(record.position.partition, record.position.offset, record.append_ms, entry)
+        return verifier.report()
 
     def fresh(self, what: str) -> str:
         """A new id; counted, so two runs of a test give the same ids."""
@@ -360,8 +393,11 @@ class GateDriver:
         return sha256(canonical_json([self.fresh("nonce")]))[:16]
 
     def _models(self, topic: str, model: type[Model]) -> list[Model]:
+        return self._decoded(self.driver.read(topic), model)
+
+    def _decoded(self, records: Iterable[Record], model: type[Model]) -> list[Model]:
         found = []
-        for record in self.driver.read(topic):
+        for record in records:
             payload_type = (header(record.headers, "content-type") or b"").decode()
             read = codec.decode(payload_type, record.value or b"", _EVERY_KIND)
             if isinstance(read, model):

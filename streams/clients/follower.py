@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.processors.contract import Record
-from sluicegate.schemas.errors import InvariantError, SluicegateError, TimedOutError
+from sluicegate.schemas.errors import AccessError, InvariantError, SluicegateError, TimedOutError
 
 from .topic_reader import TopicReader, passed
 
@@ -85,6 +85,8 @@ class Follower:
                 if batch:
                     self._take(batch)
                 self._move()
+            # Whoever still waits must not wait for a thread that is gone.
+            self._fail(AccessError(f"the client that read `{self._reader.topic}` is closed; open a new one"))
         except SluicegateError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001  # whatever it is, waiting clients must hear of it

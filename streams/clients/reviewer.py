@@ -258,7 +258,8 @@ class ReviewerClient:
                 try:
                     yield events.get(timeout=_POLL_S)
                 except Empty:
-                    self._follower.check()
+                    if not self._closed.is_set():
+                        self._follower.check()
         finally:
             with self._lock:
                 self._listeners.remove(events.put)

@@ -3,7 +3,7 @@
 import base64
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
@@ -37,8 +37,8 @@ class SignedRecord:
     subject: str
     """The id of the action it is about; of a document its kind and id."""
     lane: str
-    value: bytes
-    headers: Headers
+    value: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
     digest: bytes
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Protocol
 
@@ -212,6 +213,24 @@ def test_outcomes_are_told_from_the_call_on_and_end_with_the_client(
     assert next(told).action_id == "a-1"
     client.close()
     assert list(told) == []
+
+
+def test_closing_a_client_ends_its_waits_at_once(open_client: Open) -> None:
+    """Nobody waits for a thread that is gone."""
+    client = open_client()
+    submission = client.submit("crm.read", {})
+    with ThreadPoolExecutor(1) as pool:
+        wait = pool.submit(client.wait, submission, timeout_s=60)
+        client.close()
+        with pytest.raises(AccessError, match="is closed"):
+            wait.result(10)
+
+
+def test_silence_is_called_a_possible_dead_letter_after_ten_seconds(open_client: Open) -> None:
+    """A record the gate cannot trust gets no outcome by design; the error says where to look."""
+    client = open_client()
+    with pytest.raises(TimedOutError, match="may be a dead letter"):
+        client.wait(client.submit("crm.read", {}), timeout_s=10.2)
 
 
 def test_asyncio_waits_for_many_without_threads(gate: ScriptedGate, open_client: Open) -> None:

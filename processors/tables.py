@@ -7,6 +7,7 @@ subject, and its version is the last one plus one. Anything else is ignored, wit
 the version before it in force.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -45,6 +46,8 @@ _KEYED: dict[DocumentKind, SignerKind] = {
     DocumentKind.EXECUTOR: SignerKind.EXECUTOR,
     DocumentKind.GATE: SignerKind.GATE,
 }
+_EXECUTOR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
+"""As `fields.ExecutorName`: the name is part of a topic, a group and a transactional id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +170,27 @@ class _Fold:
             self._loaded.pop(name, None)
             return
         try:
-            self._loaded[name] = load(body.text, source=name)
+            policy = load(body.text, source=name)
         except PolicyError:
             raise _Ignored(Reason.POLICY_INVALID) from None
+        # Rules are named `policy/rule`: two documents with one policy name could not be told apart.
+        if any(other != name and loaded.name == policy.name for other, loaded in self._loaded.items()):
+            raise _Ignored(Reason.POLICY_INVALID)
+        self._loaded[name] = policy
 
     def _enrol(self, statement: Document, body: Body) -> None:
         name = statement.id
-        owner = _KEYED.get(statement.subject)
-        if owner is not None:
-            self._give_key(owner, name, cast("document.Account | document.Agent", body))
+        if statement.subject is DocumentKind.EXECUTOR and not _EXECUTOR_NAME.fullmatch(name):
+            raise _Ignored(Reason.INVALID_BODY)
         if isinstance(body, document.Account):
             # INVARIANT: one login, one person: a second document for the same login would be a second person behind it.
             for other, account in self._maps["accounts"].items():
                 if other != name and account_key(account.account) == account_key(body.account):
                     raise _Ignored(Reason.KEY_IN_USE)
+        owner = _KEYED.get(statement.subject)
+        if owner is not None:
+            # Last: a document that is ignored changes no key either.
+            self._give_key(owner, name, cast("document.Account | document.Agent", body))
         self._maps[_MAPS[statement.subject]][name] = body
 
     def _give_key(self, kind: SignerKind, name: str, body: "document.Account | document.Agent") -> None:

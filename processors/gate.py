@@ -13,6 +13,7 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
     every input ─► audit entry with its leaf
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,6 +36,8 @@ from .tables import TABLE_TOPICS, Tables, Trust, apply_documents
 
 SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +179,19 @@ def _reconcile(
 
 def _step(ruling: Ruling, cause: Cause, partition: int, leaf: Leaf | None, headers: Headers) -> Step:
     """Turn a ruling into store changes and records, its audit entry last."""
-    trace = next((value for name, value in headers if name == "traceparent"), None)
+    trace = _traceparent(headers)
     lane = ruling.lane or ""
     outputs = tuple(
         _output(send, lane, cause.origin, ordinal, trace) for ordinal, send in enumerate(ruling.sends)
     )
     entry = audit.entry_for(ruling, cause, partition, outputs, leaf)
     return Step(ruling.puts, (*outputs, _entry_output(entry, lane)))
+
+
+def _traceparent(headers: Headers) -> bytes | None:
+    # INVARIANT: headers are not signed. Passed on as they come, they would carry anything of any size to whoever reads.
+    found = next((value for name, value in headers if name == "traceparent"), None)
+    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _output(send: Send, lane: str, origin: str, ordinal: int, trace: bytes | None) -> Output:

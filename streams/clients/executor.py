@@ -37,8 +37,9 @@ from typing import Any, Final, Self
 import structlog
 
 from sluicegate.processors.contract import Record
+from sluicegate.processors.directory import SignerKind
 from sluicegate.processors.release import Check, Post, examine, stopped
-from sluicegate.processors.tables import Trust
+from sluicegate.processors.tables import Tables, Trust
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.errors import ConfigurationError, InvariantError, SluicegateError
@@ -50,7 +51,6 @@ from sluicegate.streams.kafka.connection import Connection, connect
 from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.pace import MARKERS_S
-from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.runtime.transaction import MustAbort
 from sluicegate.streams.runtime.watchdog import Watchdog, end_process
 from sluicegate.streams.settings import Settings, load
@@ -144,10 +144,10 @@ class Executor:
         settings: Settings | None = None,
         give_up: Callable[[int], object] = end_process,
     ) -> Self:
-        """Connect as the settings say; the key is `keys/executor-<name>.ed25519` of the state folder unless given."""
+        """Connect as the settings say; the key is `keys/<name>.ed25519` of the state folder unless given."""
         chosen = settings or load()
         principal = Principal(Role.EXECUTOR, name)
-        signing = key or stored_key(StateFolder(chosen.state_dir), principal.user)
+        signing = key or stored_key(StateFolder(chosen.state_dir), name)
         return cls(
             connect(chosen, principal), signing, handlers, trust=_trust(chosen), slot=slot, give_up=give_up
         )
@@ -216,6 +216,7 @@ class Executor:
         if not records:
             return
         self._fault(ExecutorStep.CHECK)  # 2
+        self._refuse_another_key()
         judgements = self._check(records)
         self._fault(ExecutorStep.CLAIM)  # 3
         claimed = self._claim(records, judgements)
@@ -223,6 +224,20 @@ class Executor:
         self._execute(claimed)
 
     # --- 2 ---
+
+    def _refuse_another_key(self) -> None:
+        # INVARIANT: a claim that the gate cannot count is no claim, so nothing may happen behind it.
+        if self._is_enrolled(self._tables.current):
+            return
+        self._tables.read_on(FRESH_MS / 1_000)
+        if not self._is_enrolled(self._tables.current):
+            raise ConfigurationError(
+                f"the key of executor `{self.name}` is not the one operators enrolled; see `sluicegate executor add`"
+            )
+
+    def _is_enrolled(self, tables: Tables) -> bool:
+        signer = tables.directory.signer(self._scribe.key.key_id)
+        return signer is not None and (signer.kind, signer.id) == (SignerKind.EXECUTOR, self.name)
 
     def _check(self, records: Sequence[Record]) -> list[Judgement]:
         judgements = self._judge_all(records)
@@ -333,7 +348,9 @@ class Executor:
         """Claims of a batch wait for their turn, and a process may have slept: look once more just before the act."""
         tables, now_ms, grant = self._tables.freshen(), _now_ms(), claimed.read.grant
         own = tables.directory.executors.get(self.name)
-        if own is None or now_ms >= claimed.appended_ms + own.lease_ms:
+        if own is None or not self._is_enrolled(tables):
+            return Check.REVOKED_EXECUTOR
+        if now_ms >= claimed.appended_ms + own.lease_ms:
             # INVARIANT: the gate may have said `unknown` by now and a person may have settled it.
             return Check.LEASE_OVER
         return stopped(grant, tables, now_ms)
@@ -428,6 +445,3 @@ def _trust(settings: Settings) -> Trust:
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-__all__ = ["Executor", "ExecutorStep", "Handler", "UnclearError"]

@@ -77,7 +77,7 @@ class Gated:
         slot: int = 0,
         settings: Settings | None = None,
     ) -> None:
-        """Act as these two; their keys are `<agent>` and `executor-<executor>` of the state folder."""
+        """Act as these two; their keys are `keys/<agent>.ed25519` and `keys/<executor>.ed25519`."""
         self._agent = agent
         self._executor_name = executor
         self._timeout_s = timeout_s

@@ -207,3 +207,18 @@ def test_an_executor_needs_the_connection_of_an_executor(cluster: Any) -> None:
     """Any other principal is refused before anything is opened."""
     with pytest.raises(ConfigurationError, match="is no executor"):
         Executor(cluster.connection("agent-local"), seeded_key("crm"), {}, trust=bench_trust())
+
+
+def test_an_executor_with_another_key_than_its_document_stops(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """Its claims would not count, so it does nothing and says which key is wrong."""
+    bench.grant()
+    bench.publish()
+    world = Effects(tmp_path / "effects")
+    connection = cluster.connection("executor-crm")
+    executor = Executor(connection, seeded_key("old"), {"crm.read": world.act}, trust=bench_trust())
+    with pytest.raises(ConfigurationError, match="is not the one operators enrolled"):
+        executor.run()
+    assert not world.count
+    assert not bench.receipts()

@@ -36,7 +36,11 @@ CLIENT_LOGGER = "sluicegate.client"
 
 def configure_logging(*, as_json: bool = False, level: int = logging.INFO) -> None:
     """Set up structlog for this process, and send the Kafka client's own warnings the same way."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -9,6 +9,7 @@ import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -31,8 +32,9 @@ class StateFolder:
         return self.path / "secrets" / user
 
     def key_path(self, key_id: str) -> Path:
-        """The file that holds a private signing key."""
-        return self.path / "keys" / f"{key_id}.ed25519"
+        """The file that holds a private signing key; a `/` and other odd characters of the id are written `%2F`."""
+        # An id such as `airline/run-7` must neither make folders nor leave this one.
+        return self.path / "keys" / f"{quote(key_id, safe='@:')}.ed25519"
 
     def create(self) -> None:
         """Make the folder and its parts, owner only; a `ConfigurationError` when that is not possible."""

@@ -1,0 +1,54 @@
+"""`gate`: run the gate."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from sluicegate.streams.gate_workers import gate_spec
+from sluicegate.streams.logs import configure_logging
+from sluicegate.streams.runtime.supervisor import Supervisor
+
+from .failures import REFUSED, Commands
+from .invocation import invocation
+
+app = typer.Typer(name="gate", cls=Commands, no_args_is_help=True)
+
+
+@app.callback()
+def gate() -> None:
+    """Run the gate: it decides about actions and writes every grant, refusal and audit entry."""
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Processes. Default: `workers` of the settings."),
+    ] = None,
+    first_slot: Annotated[
+        int, typer.Option("--first-slot", min=0, help="Two machines of one deployment must not share slots.")
+    ] = 0,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
+) -> None:
+    """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
+
+    A worker that dies is started again and goes on where its last transaction ended.
+
+    Example: sluicegate gate run --workers 2
+    """
+    settings = invocation(ctx).settings
+    configure_logging(as_json=log_json, level=logging.WARNING if quiet else logging.INFO)
+    supervisor = Supervisor(
+        gate_spec(settings, log_json=log_json, log_level=logging.WARNING if quiet else logging.INFO),
+        workers=workers or settings.gate.workers,
+        first_slot=first_slot,
+    )
+    status = supervisor.run()
+    if status:
+        raise typer.Exit(REFUSED)

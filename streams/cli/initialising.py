@@ -1,0 +1,96 @@
+"""`init`: a starter folder that works as it is."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sluicegate.streams.clients.signed_record import random_id
+from sluicegate.streams.settings import FILE_NAME, find_file
+from sluicegate.streams.state_folder import StateFolder
+
+from . import starter
+from .identities_file import FILE_NAME as IDENTITIES
+from .identities_file import read_identities
+from .key_files import key_or_new
+from .options import AsJson
+from .screen import note, print_json, rows
+
+OPERATOR = "operator"
+"""The id of the operator's key file."""
+STATE = ".sluicegate"
+
+NEXT = """\
+Next, {where}in this order:
+  sluicegate broker start              a real Kafka on this machine, with users, topics and rights
+  sluicegate identity apply            publish who is who
+  sluicegate policy publish            put policy.yaml in force
+  sluicegate executor add crm --types crm.read,crm.delete
+  sluicegate gate run                  in a second terminal
+  sluicegate submit crm.delete --arg records=3
+  sluicegate inbox                     then: sluicegate approve REQUEST"""
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where to write; made when missing.")
+    ] = Path(),
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write a starter folder: settings, a policy, identities, keys. Never overwrites; repeat it safely.
+
+    The operator's public key is pinned in sluicegate.toml; private keys go to .sluicegate/keys, mode 0600.
+
+    Example: sluicegate init clinic
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = StateFolder(folder / STATE)
+    state.create()
+    done = write_starter(folder, state)
+    if as_json:
+        print_json({"folder": str(folder.resolve()), "files": done})
+        return
+    rows(("file", ""), [(name, "written" if new else "kept") for name, new in done.items()])
+    where = "" if folder.resolve() == Path.cwd() else f"in `{folder}`, "
+    outer = find_file(folder.resolve().parent)
+    if outer is not None:
+        note(f"note: `{outer}` is above this folder and does not apply inside it")
+    note("\n" + NEXT.format(where=where))
+
+
+def write_starter(folder: Path, state: StateFolder) -> dict[str, bool]:
+    """Write what is missing; the name of each file, and whether it was written now."""
+    operator, made = key_or_new(state, OPERATOR)
+    done = {f"{STATE}/keys/{OPERATOR}.ed25519": made}
+    files = starter.Starter(
+        operator_key_id=operator.key_id,
+        operator_key=operator.public.text,
+        owner=_person_id(),
+        reviewer=_person_id(),
+        second_reviewer=_person_id(),
+    )
+    for name, content in {
+        FILE_NAME: files.settings(),
+        "policy.yaml": starter.policy(),
+        IDENTITIES: files.identities(),
+        ".gitignore": starter.IGNORED,
+    }.items():
+        done[name] = _write_new(folder / name, content)
+    for name in read_identities(folder / IDENTITIES).keyless():
+        _, done[f"{STATE}/keys/{name}.ed25519"] = key_or_new(state, name)
+    return done
+
+
+def _person_id() -> str:
+    # 40 random bits: short enough to read in a starter file, and says nothing about who it is.
+    return random_id("p")[: len("p-") + 8]
+
+
+def _write_new(path: Path, content: str) -> bool:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    return True

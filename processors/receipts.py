@@ -51,7 +51,10 @@ def take_receipt(pending: Pending | None, receipt: Receipt, cause: Cause) -> Rul
     """The executor says what happened."""
     reason = _foreign(pending, receipt) or (_unfit(pending, receipt) if pending is not None else None)
     if reason is not None or pending is None:
-        return Ruling(Event.RECEIPT_IGNORED, {**_facts_of(receipt), "reason": reason}, lane=receipt.lane)
+        # An executor that refused a used, forged or copied grant says why; nobody else's word about it counts.
+        stated = None if reason is Reason.NOT_THE_AUDIENCE else receipt.check
+        facts = {**_facts_of(receipt), "reason": stated or reason}
+        return Ruling(Event.RECEIPT_IGNORED, facts, lane=receipt.lane)
     if pending.phase is Phase.UNKNOWN:
         return _end(
             pending,

@@ -12,12 +12,12 @@ Does not promise that a grant is used once: that is the executor's claim (`strea
 """
 
 from .check import SENTENCES, Check, Refusal, Released
-from .examination import OWN_TABLES, UNPROVEN, Post, examine, stopped
+from .examination import OWN_TABLES, STRAY, Post, examine, stopped
 
 __all__ = [
     "OWN_TABLES",
     "SENTENCES",
-    "UNPROVEN",
+    "STRAY",
     "Check",
     "Post",
     "Refusal",

@@ -42,10 +42,20 @@ class Post:
     skew_ms: int = 2_000
 
 
-UNPROVEN = frozenset(
-    {Check.UNREADABLE, Check.UNSIGNED, Check.UNKNOWN_SIGNER, Check.BAD_SIGNATURE, Check.REVOKED_SIGNER}
+STRAY = frozenset(
+    {
+        Check.UNREADABLE,
+        Check.UNSIGNED,
+        Check.UNKNOWN_SIGNER,
+        Check.BAD_SIGNATURE,
+        Check.REVOKED_SIGNER,
+        Check.WRONG_PARTITION,
+    }
 )
-"""Checks after which nothing that the grant says is proven, not even its id."""
+"""Checks after which a record is not the grant it names: no gate signed it, or it is a copy out of place.
+
+Refusing it must leave that grant alone, or anybody's copy could end another's action.
+"""
 
 
 def examine(record: Record, tables: Tables, post: Post, now_ms: int) -> Released | Refusal:
@@ -57,8 +67,8 @@ def examine(record: Record, tables: Tables, post: Post, now_ms: int) -> Released
     if isinstance(opened, Refusal):
         return opened
     refused = (
-        _deployment(opened, post)
-        or _place(opened, record, post)
+        _place(opened, record, post)
+        or _deployment(opened, post)
         or _tables(opened, tables)
         or _audience(opened, tables.directory, post)
         or _life(opened, record, tables.directory, post, now_ms)

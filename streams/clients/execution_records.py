@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sluicegate.processors.contract import Record
-from sluicegate.processors.release import Check
+from sluicegate.processors.release import STRAY, Check
 from sluicegate.schemas import codec
 from sluicegate.schemas.envelope import Headers, record_headers, sign, signed_part, split_signature, verify
 from sluicegate.schemas.errors import RecordError
@@ -74,11 +74,15 @@ class Scribe:
 
     def refusal(self, read: ReadGrant, check: Check, now_ms: int, *, claimed: str | None = None) -> OwnRecord:
         """The grant is not executed; `claimed` names the claim when it was taken before."""
-        if claimed is not None:
+        here = str(read.record.position)
+        if check in STRAY:
+            # INVARIANT: it names a claim that never was, so the gate writes it down and the real grant stays as it is.
+            claimed, receipt_id = derived_id("cl", "stray", here), derived_id("rc", "stray", here)
+        elif claimed is not None:
             receipt_id = derived_id("rc", claimed)
         elif check is Check.USED_BEFORE:
             # Not the id of a refusal: the grant itself was used and stays so.
-            receipt_id = derived_id("rc", str(read.record.position), now_ms)
+            receipt_id = derived_id("rc", here, now_ms)
         else:
             receipt_id = refusal_id(read.grant.grant_id, read.digest)
         return self._receipt(read, receipt_id, claimed, Happened.REFUSED, now_ms, check=check)

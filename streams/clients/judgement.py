@@ -1,14 +1,14 @@
 """What an executor does with each grant it has read: claim it, refuse it, or pass over a copy. Pure.
 
-A record that no gate signed is refused for that and looked up nowhere: what it says, its id included, is unproven. Any other is
-looked up first: that a grant was used before is the truth about it, even when it has expired since.
+A stray record (no gate signed it, or it is a copy out of place) is refused for that and looked up nowhere, so that it leaves
+the grant it names alone. Any other is looked up first: that a grant was used before is the truth about it, even when it has expired since.
 """
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 
 from sluicegate.processors.contract import Record
-from sluicegate.processors.release import UNPROVEN, Check, Refusal, Released
+from sluicegate.processors.release import STRAY, Check, Refusal, Released
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.envelope import envelope_digest, payload_type_of
 
@@ -35,9 +35,9 @@ class Judgement:
         return replace(self, action=None, check=check)
 
     @property
-    def is_proven(self) -> bool:
-        """Whether a gate said what the grant says."""
-        return self.read is not None and self.check not in UNPROVEN
+    def is_stray(self) -> bool:
+        """Whether the record is not the grant it names."""
+        return self.read is None or self.check in STRAY
 
 
 def judge(record: Record, answer: Released | Refusal, book: ClaimBook, types: Container[str]) -> Judgement:
@@ -46,7 +46,7 @@ def judge(record: Record, answer: Released | Refusal, book: ClaimBook, types: Co
         return Judgement(record, check=answer.check if isinstance(answer, Refusal) else Check.UNREADABLE)
     digest = envelope_digest(payload_type_of(record.headers), record.value or b"")
     read = ReadGrant(record, answer.grant, digest)
-    if isinstance(answer, Refusal) and answer.check in UNPROVEN:
+    if isinstance(answer, Refusal) and answer.check in STRAY:
         return Judgement(record, read, check=answer.check)
     match book.look(read.grant.grant_id, digest):
         case Use.USED:
@@ -64,7 +64,7 @@ def once_each(judgements: Sequence[Judgement]) -> list[Judgement]:
     settled = list(judgements)
     first: dict[str, int] = {}
     for index, judgement in enumerate(judgements):
-        if judgement.read is None or not judgement.is_proven:
+        if judgement.read is None or judgement.is_stray:
             continue
         earlier = first.setdefault(judgement.read.grant.grant_id, index)
         if earlier == index:

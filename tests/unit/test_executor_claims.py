@@ -3,7 +3,7 @@
 import pytest
 
 from sluicegate.processors.contract import Position, Record
-from sluicegate.processors.release import Check, Refusal, Released
+from sluicegate.processors.release import STRAY, Check, Refusal, Released
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.envelope import envelope_digest, record_headers
@@ -128,6 +128,24 @@ def test_a_forgery_does_not_refuse_the_grant_whose_id_it_takes() -> None:
     )
     judged = once_each([forged, released(grant(), ClaimBook(), 1)])
     assert judged[1].action == action()
+
+
+def test_d8_a_copy_out_of_place_does_not_pass_for_the_grant() -> None:
+    """A copy on another partition in the same batch is refused alone; the grant in its place is executed."""
+    copy = judge(record(grant()), Refusal(Check.WRONG_PARTITION, grant()), ClaimBook(), TYPES)
+    judged = once_each([copy, released(grant(), ClaimBook(), 1)])
+    assert [each.check for each in judged] == [Check.WRONG_PARTITION, None]
+    assert judged[1].action == action()
+
+
+@pytest.mark.parametrize("check", sorted(STRAY))
+def test_the_refusal_of_a_stray_record_is_no_word_about_the_grant(check: Check) -> None:
+    """It names a claim that never was: read back it blocks nothing, and its claim is not the one the grant will have."""
+    refusal, claim = SCRIBE.refusal(read(grant()), check, 1).model, SCRIBE.claim(read(grant()), 1).model
+    book = ClaimBook()
+    book.note(refusal, 1)
+    assert released(grant(), book).action == action()
+    assert refusal.claim_id not in {None, claim.claim_id}
 
 
 def test_the_book_forgets_only_what_is_older_than_any_grant() -> None:

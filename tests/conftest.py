@@ -9,6 +9,9 @@ from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.kafka.embedded import EmbeddedBroker, temporary_broker
 from sluicegate.streams.testing.cluster import Cluster
 
+# Scenarios are no test files, and yet their assertions should say what they saw.
+pytest.register_assert_rewrite("gate_scenarios")
+
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[EmbeddedBroker]:

@@ -101,13 +101,28 @@ class KafkaProducer:
         """Wait until every record is acknowledged; `MustAbort` when one could not be delivered."""
         deadline = time.monotonic() + self._retry_s
         self._watchdog.beat("flush")
-        while self._producer.flush(self._call_s):
+        while self._unacknowledged():
             if time.monotonic() > deadline:
                 raise UnclearError("records were not acknowledged in time")
             self._watchdog.beat("flush")
         if self._failed:
             topic, reason = self._failed[0]
             raise MustAbort(f"a record could not be delivered to `{topic}`: {reason}")
+
+    def _unacknowledged(self) -> int:
+        """How many records are left after a flush.
+
+        The client raises a fatal error of its background thread here, wrapped in a SystemError by the binding.
+        """
+        try:
+            return self._producer.flush(self._call_s)
+        except (KafkaException, SystemError) as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, KafkaException):
+                cause = cause.__cause__ or cause.__context__
+            if cause is None:
+                raise UnclearError("flush: the client failed") from error
+            raise self._meaning(cause.args[0], "flush") from error
 
     def send_offsets(self, progress: Sequence[Progress]) -> None:
         """Add the group's offsets to the transaction."""

@@ -148,7 +148,11 @@ class Supervisor:
     def _start(self, slot: _Slot) -> None:
         ours, theirs = self._context.Pipe(duplex=False)
         slot.process = self._context.Process(
-            target=work, args=(self._spec, slot.number, theirs), name=f"sluicegate-worker-{slot.number}"
+            target=work,
+            args=(self._spec, slot.number, theirs),
+            name=f"sluicegate-worker-{slot.number}",
+            # A program that ends without `stop` sends SIGTERM instead of waiting for its workers for ever.
+            daemon=True,
         )
         slot.process.start()
         theirs.close()

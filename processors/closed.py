@@ -1,7 +1,7 @@
 """The store `closed`: what an ended action leaves behind for the closing window, so that a copy finds its answer.
 
 A value is packed: format, outcome, content digest, time, result digest, then reason, request and grant as text. Markers expire
-by stream time (the log-append times a task has consumed), never by wall clock: a gate that was away forgets nothing for it.
+by stream time (the log-append times a task has consumed of `actions`), never by wall clock: a gate that was away forgets nothing for it.
 """
 
 import struct

@@ -89,7 +89,8 @@ class StoreSpec:
     """A store and the logical topic of its changelog.
 
     `retention_ms` None: entries live until deleted (compacted changelog). Otherwise entries leave `retention_ms` of stream
-    time (log-append time of consumed records) after they were put, see `Topology.expired`.
+    time (the log-append time of the topology's first source, as far as it was consumed) after they were put, see
+    `Topology.expired`.
     """
 
     name: str

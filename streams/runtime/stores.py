@@ -67,7 +67,7 @@ class Stores:
         }
         self.dues = DueIndex(topology.sources)
         self.stream_ms = 0
-        """The largest log-append time consumed so far, this transaction included."""
+        """The largest log-append time consumed of the first source so far, this transaction included."""
 
     def get(self, store: str, key: bytes) -> bytes | None:
         """The value as this transaction sees it, or None."""

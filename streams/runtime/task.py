@@ -108,13 +108,17 @@ class Task(Generic[Tables]):
         """
         tables, stores, process = self._in_force(), self.stores, self._topology.process
         entries = self._entries
+        # INVARIANT: only the first source moves stream time. After a standstill the others may be read hours ahead of it,
+        # and what a record still unread there must find would have expired before its turn.
+        clock = self._topology.sources[0]
         for source in self._topology.sources:
             position = self._positions[source]
             for record in batch.get(source, ()):
                 offset = record.position.offset
                 if offset < position:
                     continue
-                stores.stream_ms = max(stores.stream_ms, record.append_ms)
+                if source == clock:
+                    stores.stream_ms = max(stores.stream_ms, record.append_ms)
                 try:
                     self._take(process(stores, tables, record, now_ms))
                 except Exception as error:

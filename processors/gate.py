@@ -144,7 +144,7 @@ class GateTopology:
             case Action():
                 return submissions.submit(stores, tables, record, trusted, self.window, cause)
             case Withdrawal() as withdrawal:
-                return submissions.withdraw(stores, withdrawal, cause)
+                return submissions.withdraw(stores, withdrawal, trusted.digest, self.window, cause)
             case Decision() as decision:
                 held = read_pending(stores, decision.agent, decision.action_id)
                 person = decider(tables.directory, decision.account, trusted.signer)

@@ -55,7 +55,7 @@ def submit(
     if action.created_at_ms > record.append_ms + DAY_MS:
         # No marker can outlive it, so no outcome may be told that a later copy would contradict.
         return DeadLetter(Reason.FROM_THE_FUTURE)
-    stale = _stale(action, record, window)
+    stale = _stale(action.created_at_ms, record.append_ms, window)
     if stale is not None:
         return _refuse_stale(subject, action, stale, cause)
     ruling = _judge(tables, record, trusted, action, subject, cause)
@@ -64,9 +64,18 @@ def submit(
     return _superseding(stores, action, ruling, cause)
 
 
-def withdraw(stores: StoreReader, withdrawal: Withdrawal, cause: Cause) -> Ruling:
-    """The agent no longer intends an action. Where it does not wait any more, its outcome is repeated."""
-    facts = {"action_id": withdrawal.action_id, "agent": withdrawal.agent}
+def withdraw(
+    stores: StoreReader, withdrawal: Withdrawal, digest: bytes, window: Window, cause: Cause
+) -> Ruling:
+    """The agent no longer intends an action. Where it does not wait any more, its outcome is repeated.
+
+    `digest` is that of the withdrawal's envelope.
+    """
+    facts: dict[str, object] = {"action_id": withdrawal.action_id, "agent": withdrawal.agent}
+    stale = _stale(withdrawal.created_at_ms, cause.at_ms, window)
+    if stale is not None:
+        # Old bytes sent again must not take back a later action of the same id.
+        return Ruling(Event.WITHDRAWAL_IGNORED, facts | {"reason": stale}, lane=withdrawal.lane)
     pending = read_pending(stores, withdrawal.agent, withdrawal.action_id)
     if pending is not None and pending.phase is Phase.WAITING:
         return approvals.withdraw(pending, cause)
@@ -79,7 +88,7 @@ def withdraw(stores: StoreReader, withdrawal: Withdrawal, cause: Cause) -> Rulin
     else:
         assert marker is not None  # noqa: S101  # one of the two is there
         content = marker.content_digest
-        subject = Subject(withdrawal.action_id, content, content, withdrawal.lane, withdrawal.agent)
+        subject = Subject(withdrawal.action_id, digest, content, withdrawal.lane, withdrawal.agent)
         outcome = repeat(subject, marker, cause)
     facts["reason"] = Reason.NOT_WAITING
     return Ruling(Event.WITHDRAWAL_IGNORED, facts, (), (send_outcome(outcome),), (outcome,), withdrawal.lane)
@@ -106,10 +115,10 @@ def _known(stores: StoreReader, subject: Subject, action: Action, cause: Cause) 
     return Ruling(event, facts, (), (send_outcome(outcome),), (outcome,), subject.lane)
 
 
-def _stale(action: Action, record: Record, window: Window) -> Reason | None:
-    if action.created_at_ms < record.append_ms - window.closing_ms:
+def _stale(created_at_ms: int, append_ms: int, window: Window) -> Reason | None:
+    if created_at_ms < append_ms - window.closing_ms:
         return Reason.TOO_OLD
-    if action.created_at_ms > record.append_ms + window.skew_ms:
+    if created_at_ms > append_ms + window.skew_ms:
         return Reason.FROM_THE_FUTURE
     return None
 

@@ -11,7 +11,7 @@ from typing import Any
 from sluicegate.schemas.audit import AuditEntry
 
 from .events import Event
-from .release.check import SENTENCES
+from .release.check import SENTENCES, Check
 from .sentences import EVENT_SENTENCES, REASON_SENTENCES
 
 _EVENTS = {event.value: sentence for event, sentence in EVENT_SENTENCES.items()}
@@ -19,6 +19,11 @@ _REASONS = {reason.value: sentence for reason, sentence in REASON_SENTENCES.item
 _SPECIAL: dict[str, dict[str, str]] = {
     Event.RECEIPT_COUNTED: {
         check.value: f"refused, because {sentence}" for check, sentence in SENTENCES.items()
+    },
+    Event.RECEIPT_IGNORED: {
+        check.value: f"its executor refused the grant, because {sentence}"
+        for check, sentence in SENTENCES.items()
+        if check is not Check.NOT_THE_AUDIENCE  # the gate's own reason, whatever the receipt says
     },
     Event.RECONCILIATION_COUNTED: {"executed": "it was executed", "failed": "it failed"},
 }

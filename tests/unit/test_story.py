@@ -5,6 +5,7 @@ import re
 import pytest
 
 from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.release.check import SENTENCES, Check
 from sluicegate.processors.sentences import EVENT_SENTENCES, REASON_SENTENCES
 from sluicegate.processors.story import is_about, sentence_of_reason, tell
 from sluicegate.schemas.outcome import OutcomeKind
@@ -187,3 +188,10 @@ def test_a_story_turns_into_json() -> None:
     told = story.to_json()
     assert told["outcome"] == "executed"
     assert told["steps"][1]["codes"] == ["decision.not-counted", "own-action"]
+
+
+@pytest.mark.parametrize("check", sorted(set(SENTENCES) - {Check.NOT_THE_AUDIENCE}))
+@pytest.mark.parametrize("event", [Event.RECEIPT_COUNTED, Event.RECEIPT_IGNORED])
+def test_every_check_of_an_executor_is_told_in_its_own_words(event: Event, check: Check) -> None:
+    """Whether the refusal ended the action or changed nothing: no code is left without words."""
+    assert SENTENCES[check] in sentence_of_reason(event, check)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sluicegate.schemas.canonical import parse_json
+from sluicegate.schemas.decision import Settled
 from sluicegate.schemas.errors import ConfigurationError, RecordError
 from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
@@ -62,7 +63,7 @@ def submit(
 ) -> None:
     """Publish an action that an agent intends. Nothing runs because of it until the gate grants it.
 
-    With --wait the exit status is 1 for every end but `executed` and `reconciled`.
+    With --wait the exit status is 1 for every end but `executed`, or `reconciled` as executed.
 
     Example: sluicegate submit crm.delete --arg records=3 --wait
     """
@@ -155,7 +156,7 @@ def _tell(
         print_json({**shown, "outcome": written(outcome)})
     else:
         say(in_words(outcome))
-    raise typer.Exit(OK if outcome.outcome in hoped else REFUSED)
+    raise typer.Exit(OK if outcome.outcome in hoped and outcome.reason != Settled.FAILED else REFUSED)
 
 
 def _print_submission(shown: dict[str, Any], *, as_json: bool) -> None:

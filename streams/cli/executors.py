@@ -9,14 +9,13 @@ import typer
 from sluicegate.schemas.document import DocumentKind, Floor
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.keys import PublicKey
-from sluicegate.streams.clients.operator import Operator
 from sluicegate.streams.kafka.provision import provision_executor
 
 from .failures import Commands
 from .identities_file import body_of
-from .initialising import OPERATOR
 from .invocation import Invocation, invocation
 from .key_files import key_or_new
+from .operators import operator_of
 from .options import AsJson
 from .screen import fields, print_json
 
@@ -99,7 +98,7 @@ def add_executor(
     # 2. to 4. user, topics, rights
     made = provision_executor(called.admin(), called.state, called.layout, name)
     # 5. the signed document
-    with Operator.connect(OPERATOR, settings=called.settings) as operator:
+    with operator_of(called) as operator:
         known = operator.tables.directory.executors.get(name)
         kept = (
             {}

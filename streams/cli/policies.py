@@ -10,11 +10,10 @@ from sluicegate.processors.policy import Explanation, Policy, Projection, Verdic
 from sluicegate.schemas.canonical import parse_json
 from sluicegate.schemas.document import DocumentKind, PolicyText
 from sluicegate.schemas.errors import ConfigurationError, RecordError
-from sluicegate.streams.clients.operator import Operator
 
 from .failures import Commands, reason_of
-from .initialising import OPERATOR
 from .invocation import invocation
+from .operators import operator_of
 from .options import AsJson, PolicyFile
 from .screen import clean, fields, note, print_json, rows, span
 
@@ -101,7 +100,7 @@ def publish(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fa
     chosen = _chosen(ctx, file)
     text = _read(chosen)
     loaded = load(text, source=str(chosen))
-    with Operator.connect(OPERATOR, settings=invocation(ctx).settings) as operator:
+    with operator_of(invocation(ctx)) as operator:
         before = operator.current(DocumentKind.POLICY, loaded.name)
         version = operator.publish_policy(loaded.name, text)
     is_new = before != PolicyText(text=text)

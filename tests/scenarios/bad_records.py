@@ -224,9 +224,7 @@ BAD_RECORDS: Final = (
     Bad("a flipped bit", _flipped, Reason.BAD_SIGNATURE),
     Bad("no signature", _unsigned, Reason.UNSIGNED),
     Bad("two signatures", _two_signatures, Reason.UNREADABLE),
-    Bad(
-        "an unknown key", lambda by: by.signed(by.action(), PrivateKey.generate()), Reason.UNKNOWN_KEY
-    ),
+    Bad("an unknown key", lambda by: by.signed(by.action(), PrivateKey.generate()), Reason.UNKNOWN_KEY),
     Bad("another deployment", _of_another_deployment, Reason.WRONG_DEPLOYMENT),
     Bad("an approval signed by an agent", _approval_by_the_agent, Reason.WRONG_SIGNER),
     Bad("a receipt signed by an agent", _receipt_by_the_agent, Reason.WRONG_SIGNER),

@@ -174,9 +174,7 @@ class DriverWorld:
 
     def write(self, raw: Raw) -> Position:
         """Append, let the gate and the executors work."""
-        place = self.gate.driver.produce(
-            raw.topic, raw.key, raw.value, raw.headers, partition=raw.partition
-        )
+        place = self.gate.driver.produce(raw.topic, raw.key, raw.value, raw.headers, partition=raw.partition)
         self._work()
         return place
 
@@ -221,7 +219,7 @@ class DriverWorld:
 
     def _work(self) -> None:
         self.gate.run()
-        while any([executor.turn() for executor in self._executors]):
+        while any(executor.turn() for executor in self._executors):
             self.gate.run()
         for record in self.gate.driver.read("outcomes"):
             told = codec.decode(payload_type_of(record.headers), record.value or b"", {"outcome"})

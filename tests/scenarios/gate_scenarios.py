@@ -191,9 +191,7 @@ class GateScenarios:
         """The other executor writes down its refusal; the one it was meant for still executes it, once."""
         asked = world.submit(world.agent(), "door.open")
         grant = world.grant_of(asked, "door")
-        world.write(
-            Raw("execution.ward", grant.key, grant.value, grant.headers, grant.position.partition)
-        )
+        world.write(Raw("execution.ward", grant.key, grant.value, grant.headers, grant.position.partition))
         await_code(world, asked, Event.RECEIPT_IGNORED)
         assert world.told(asked) == [Told.GRANTED]
         assert world.effects(asked) == 0
@@ -265,5 +263,3 @@ def await_code(world: World, asked: Asked, code: str) -> None:
     while code not in codes(world, asked):
         assert world.now_ms() < limit_ms, f"{code} was not written down"
         world.pass_until(world.now_ms() + 50)
-
-

@@ -186,9 +186,7 @@ def account_of(login: str) -> AccountName:
 
 def bodies(keys: Mapping[str, str]) -> list[tuple[DocumentKind, str, Body]]:
     """Everybody's documents, by `keys` of the public keys; the policy is the last."""
-    agents = [
-        (DocumentKind.AGENT, name, document.Agent(key=keys[name], owners=(OWNER,))) for name in AGENTS
-    ]
+    agents = [(DocumentKind.AGENT, name, document.Agent(key=keys[name], owners=(OWNER,))) for name in AGENTS]
     executors = [
         (DocumentKind.EXECUTOR, name, document.Executor(key=keys[name], **settings))
         for name, settings in EXECUTORS.items()

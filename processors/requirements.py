@@ -20,15 +20,18 @@ def freeze(requirement: Requirement, append_ms: int) -> FrozenRequirement:
     )
 
 
-def stricter(one: FrozenRequirement, two: FrozenRequirement) -> FrozenRequirement:
-    """Union of groups, largest quorum, earliest deadline, strongest masking."""
-    groups = dict(one.groups)
-    for name, count in two.groups.items():
+def stricter(frozen: FrozenRequirement, current: FrozenRequirement) -> FrozenRequirement:
+    """Union of groups, largest quorum, earliest deadline, strongest masking.
+
+    Whether a reason is demanded stays as frozen: who decided without one was not asked for it, and their decision stands.
+    """
+    groups = dict(frozen.groups)
+    for name, count in current.groups.items():
         groups[name] = max(count, groups.get(name, 0))
     return FrozenRequirement(
         groups=groups,
-        quorum=max(one.quorum, two.quorum, sum(groups.values())),
-        deadline_ms=min(one.deadline_ms, two.deadline_ms),
-        reason_required=one.reason_required or two.reason_required,
-        mask=strictest(one.mask, two.mask) or DEFAULT_PROFILE,
+        quorum=max(frozen.quorum, current.quorum, sum(groups.values())),
+        deadline_ms=min(frozen.deadline_ms, current.deadline_ms),
+        reason_required=frozen.reason_required,
+        mask=strictest(frozen.mask, current.mask) or DEFAULT_PROFILE,
     )

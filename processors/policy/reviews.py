@@ -86,12 +86,13 @@ def read_grant_life(section: Section) -> int | None:
 def _quorum(section: Section, groups: tuple[tuple[str, int], ...]) -> int | None:
     """The quorum as written, else the sum of the groups; a review that asks nobody is refused."""
     least = sum(count for _, count in groups)
+    # INVARIANT: who may decide follows from the groups alone; a quorum of just anybody would be nobody.
+    if least == 0:
+        section.problem(section.get("groups"), "nobody is asked; name `groups`")
+        return None
     if section.get("quorum") is not None:
         return section.whole("quorum", max(1, least), MAX_QUORUM)
     if least > MAX_QUORUM:
         section.problem(section.get("groups"), f"more than {MAX_QUORUM} people are needed; ask fewer")
-        return None
-    if least == 0:
-        section.problem(section.get("groups"), "nobody is asked; name `groups` or a `quorum`")
         return None
     return least

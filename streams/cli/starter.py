@@ -34,7 +34,7 @@ class Starter:
 
 def policy() -> str:
     """`policy.yaml`."""
-    return resources.files(__package__).joinpath(POLICY).read_text(encoding="utf-8")
+    return resources.files("sluicegate.streams.cli").joinpath(POLICY).read_text(encoding="utf-8")
 
 
 IGNORED: Final = """\

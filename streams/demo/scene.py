@@ -153,4 +153,6 @@ class Scene:
 
 def policy() -> str:
     """The clinic's policy file."""
-    return resources.files(__package__).joinpath("clinic-policy.yaml").read_text(encoding="utf-8")
+    return (
+        resources.files("sluicegate.streams.demo").joinpath("clinic-policy.yaml").read_text(encoding="utf-8")
+    )

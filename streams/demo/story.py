@@ -286,6 +286,7 @@ def _dead_letter(scene: Scene, forged: SignedRecord) -> Finding:
         place = acknowledged(sender.send("decisions", forged))
     finally:
         sender.close()
+    reason = None
     reader = AuditReader(scene.deployment.connection(Role.ANALYST))
     for placed in reader.tail(Selection(since_ms=0, events={Event.DEAD_LETTER})):
         leaf = placed.entry.leaf
@@ -294,8 +295,8 @@ def _dead_letter(scene: Scene, forged: SignedRecord) -> Finding:
             place.partition,
             place.offset,
         ):
+            reason = placed.entry.reason
             break
-    reason = placed.entry.reason
     return Finding(
         "an approval signed by the agent's key is a dead letter",
         f"dead letter: {reason}",

@@ -4,6 +4,7 @@ A worker that hangs holds its partitions and nobody else may take them; the supe
 transactional id, which fences whatever the old one still had under way.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -50,6 +51,8 @@ class Watchdog:
         while not self._stopped.wait(min(1.0, self._limit_s / 4)):
             doing, since = self._doing
             if time.monotonic() - since > self._limit_s:
-                structlog.get_logger().error("a call does not return, ending the process", doing=doing)
+                # INVARIANT: a log that cannot be written (standard error is gone) must not keep a stuck process alive.
+                with contextlib.suppress(Exception):
+                    structlog.get_logger().error("a call does not return, ending the process", doing=doing)
                 self._end(EXIT_STUCK)
                 return

@@ -1,10 +1,20 @@
 """Log lines cannot hold raw values."""
 
+from collections.abc import Iterator
+
 import pytest
 import structlog
 
 from sluicegate.schemas.errors import PolicyError
 from sluicegate.streams.logs import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def _restore() -> Iterator[None]:
+    """Leave logging as it was: what is set up here writes to a stream that goes with the test."""
+    yield
+    structlog.reset_defaults()
+
 
 RAW = "Jane Doe, born 1970-01-01"
 

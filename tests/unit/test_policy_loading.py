@@ -94,7 +94,7 @@ def test_a_malformed_file_is_refused_with_place_and_advice(text: str, finding: s
         ("{groups: {g: 0}, within: 30m}", "whole number from 1 to 20"),
         ("{groups: {g: 21}, within: 30m}", "whole number from 1 to 20"),
         ("{groups: {g: 2}, quorum: 1, within: 30m}", "whole number from 2 to 100"),
-        ("{quorum: 0, within: 30m}", "whole number from 1 to 100"),
+        ("{quorum: 2, within: 30m}", "nobody is asked"),
         ("{groups: {g: 1}}", "`within` is missing"),
         ("{groups: {g: 1}, within: 31d}", "duration from 100ms to 30d"),
         ("{groups: {g: 1}, within: 99ms}", "duration from 100ms to 30d"),

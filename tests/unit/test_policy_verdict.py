@@ -71,7 +71,7 @@ def test_obligations_of_all_matching_rules_merge() -> None:
     answer = verdict(
         "  - {id: a, effect: review, review: one, mask: limited-data-set, why: first, grant: {life: 10m}}\n"
         "  - {id: b, effect: review, review: two, mask: pii-basic, why: second}\n"
-        "  - {id: c, effect: review, review: {quorum: 5, within: 3h}}\n"
+        "  - {id: c, effect: review, review: {groups: {security: 1}, quorum: 5, within: 3h}}\n"
         "  - {id: d, effect: allow, mask: hipaa-safe-harbor}\n",
         {},
     )

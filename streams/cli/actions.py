@@ -67,7 +67,7 @@ def submit(
 
     Example: sluicegate submit crm.delete --arg records=3 --wait
     """
-    said = _arguments(arg or [], arguments)
+    said = read_arguments(arg or [], arguments)
     called = invocation(ctx)
     with _client(called, agent, lane) as client:
         sent = client.submit(action_type, said, action_id=action_id, summary=summary, supersedes=supersedes)
@@ -187,7 +187,8 @@ def _sendable(called: Invocation, record: SignedRecord) -> dict[str, Any]:
     }
 
 
-def _arguments(pairs: list[str], whole: str | None) -> JsonObject:
+def read_arguments(pairs: list[str], whole: str | None) -> JsonObject:
+    """Arguments from `K=V` pairs and one JSON object (itself, a file, or `-`); a name given twice is refused."""
     said = _json_object(_text(whole)) if whole is not None else {}
     for pair in pairs:
         name, equals, value = pair.partition("=")

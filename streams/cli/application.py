@@ -1,11 +1,13 @@
 """The commands of `sluicegate`, one line each; what they do is in the module of their group."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sluicegate import __version__
+from sluicegate.streams.logs import configure_logging
 
 from . import (
     access,
@@ -71,6 +73,8 @@ def sluicegate(
     Exit status: 0 done, 1 refused or violated, 2 wrong usage, settings or rights, 130 interrupted.
     """
     del version
+    # Without it the clients' own lines would go to standard output, among the data.
+    configure_logging(level=logging.WARNING)
     ctx.obj = Invocation(config)
 
 

@@ -84,7 +84,7 @@ def replay(
     Example: sluicegate audit replay --action ac-7f2k --json
     """
     reader = AuditReader.connect(settings=invocation(ctx).settings)
-    first, offsets = _offsets(from_offset or [])
+    first, offsets = read_offsets(from_offset or [])
     wanted = Selection(since_ms=since_ms(since), offsets=offsets, agent=agent, action_id=action)
     _print_each((one for one in reader.entries(wanted) if one.offset >= first), as_json=as_json)
 
@@ -180,7 +180,7 @@ def _why(entry: AuditEntry) -> str:
     return f"{entry.reason}: {sentence_of_reason(entry.event, entry.reason)}"
 
 
-def _offsets(texts: list[str]) -> tuple[int, dict[int, tuple[int, int]] | None]:
+def read_offsets(texts: list[str]) -> tuple[int, dict[int, tuple[int, int]] | None]:
     """The offset to begin at in every partition, and where to begin in those that are named: then only they count."""
     first, named = 0, {}
     for text in texts:

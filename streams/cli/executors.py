@@ -21,7 +21,9 @@ from .screen import fields, print_json
 
 app = typer.Typer(name="executor", cls=Commands, no_args_is_help=True)
 
-_FLOOR = re.compile(r"(?P<type>[^=]+)=(?P<needs>[^=]+)")
+_NEED = r"[a-z0-9][a-z0-9-]*:(?:[1-9]|1[0-9]|20)"
+_FLOOR = re.compile(rf"(?P<type>[^=]+)=(?P<needs>{_NEED}(?:,{_NEED}){{0,4}})")
+"""At most five groups of at most twenty people."""
 
 
 @app.callback()
@@ -73,12 +75,12 @@ def add(
     """
     called = invocation(ctx)
     given = {
-        "floor": dict(_floor(text) for text in floor) if floor else None,
+        "floor": dict(read_floor(text) for text in floor) if floor else None,
         "lease_ms": lease * 1000 if lease is not None else None,
-        "reconcilers": _listed(reconcilers) if reconcilers else None,
+        "reconcilers": read_list(reconcilers) if reconcilers else None,
     }
     settings = {name: value for name, value in given.items() if value is not None}
-    shown = add_executor(called, name, _listed(types), settings, public_key)
+    shown = add_executor(called, name, read_list(types), settings, public_key)
     if as_json:
         print_json(shown)
     else:
@@ -119,14 +121,16 @@ def add_executor(
     }
 
 
-def _floor(text: str) -> tuple[str, Floor]:
+def read_floor(text: str) -> tuple[str, Floor]:
+    """An action type and what its floor demands; a `ConfigurationError` for anything that demands nobody."""
     found = _FLOOR.fullmatch(text)
-    needs = [part.partition(":") for part in found["needs"].split(",")] if found else []
-    if found is None or not all(group and count.isdigit() for group, _, count in needs):
+    if found is None:
         raise ConfigurationError(f"`{text}` is no floor: write TYPE=GROUP:N, such as crm.delete=security:2")
+    needs = [need.partition(":") for need in found["needs"].split(",")]
     groups = {group: int(count) for group, _, count in needs}
-    return found["type"], Floor(groups=groups, quorum=min(100, sum(groups.values())))
+    return found["type"], Floor(groups=groups, quorum=sum(groups.values()))
 
 
-def _listed(texts: list[str]) -> tuple[str, ...]:
+def read_list(texts: list[str]) -> tuple[str, ...]:
+    """What is given repeatedly or with commas, in its order, each once."""
     return tuple(dict.fromkeys(part.strip() for text in texts for part in text.split(",") if part.strip()))

@@ -43,9 +43,10 @@ def run(
     Example: sluicegate gate run --workers 2
     """
     settings = invocation(ctx).settings
-    configure_logging(as_json=log_json, level=logging.WARNING if quiet else logging.INFO)
+    level = logging.WARNING if quiet else logging.INFO
+    configure_logging(as_json=log_json, level=level)
     supervisor = Supervisor(
-        gate_spec(settings, log_json=log_json, log_level=logging.WARNING if quiet else logging.INFO),
+        gate_spec(settings, log_json=log_json, log_level=level),
         workers=workers or settings.gate.workers,
         first_slot=first_slot,
     )

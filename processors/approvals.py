@@ -26,14 +26,18 @@ from .masking.views import render
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
 from .policy import Effect, Verdict
+from .policy.profiles import strictest
 from .requirements import freeze, stricter
 from .ruling import Cause, Ruling, Send
 from .separation import is_origin_known, may_decide, origin_set, speaking_groups
+from .standing import why_fallen
 from .tables import Tables
 from .verdicts import evaluate
 
 MAX_EXCLUDED = 24
 """People an entry can name; an origin set larger than this cannot be recorded, so such an action is denied."""
+MAX_OTHER_GROUPS = 8
+"""Groups of a person that are recorded with a decision although the request does not ask them."""
 
 
 def open_request(
@@ -77,7 +81,9 @@ def count(
 ) -> Ruling:
     """One decision whose signature holds: it always gets a tally."""
     refusal = (
-        person if isinstance(person, Reason) else _refusal(pending, decision, person, tables, cause.at_ms)
+        person
+        if isinstance(person, Reason)
+        else _refusal(pending, decision, trusted.signed, person, tables, cause.at_ms)
     )
     if refusal is not None or pending is None or pending.waiting is None or isinstance(person, Reason):
         known = None if isinstance(person, Reason) else person
@@ -85,7 +91,7 @@ def count(
     counted = CountedDecision(
         decision_id=decision.decision_id,
         person=person,
-        groups=tuple(sorted(speaking_groups(tables.directory, person, pending.waiting.requirement.groups))),
+        groups=_groups(pending.waiting.requirement, person, tables),
         choice=decision.choice,
         signed=trusted.signed,
     )
@@ -112,12 +118,20 @@ def supersede(pending: Pending, cause: Cause) -> Ruling:
 
 
 def _refusal(
-    pending: Pending | None, decision: Decision, person: str, tables: Tables, append_ms: int
+    pending: Pending | None,
+    decision: Decision,
+    signed: Signed,
+    person: str,
+    tables: Tables,
+    append_ms: int,
 ) -> Reason | None:
     """Why a decision does not count, in the order in which a reviewer would want to know."""
     if pending is None or pending.waiting is None:
         return Reason.NOT_WAITING
     waiting = pending.waiting
+    if decision.lane != pending.lane:
+        # The executor would refuse a grant that rests on it: one such decision would spoil what others approved.
+        return Reason.WRONG_LANE
     if decision.request_id != waiting.request_id:
         return Reason.UNKNOWN_REQUEST
     if decision.action_digest != pending.action_digest:
@@ -126,30 +140,47 @@ def _refusal(
         return Reason.WRONG_VIEW_DIGEST
     if append_ms > waiting.requirement.deadline_ms:
         return Reason.LATE
+    on_behalf_of = _action(waiting).on_behalf_of
+    if not is_origin_known(tables.directory, pending.agent, on_behalf_of):
+        return Reason.UNKNOWN_ORIGIN
     # INVARIANT: nobody behind an action decides on it, by what was frozen and by what is known now.
-    origin = {*waiting.excluded, *_origin(pending, tables)}
+    origin = {*waiting.excluded, *origin_set(tables.directory, pending.agent, on_behalf_of)}
     refusal = may_decide(tables.directory, person, origin, waiting.requirement.groups)
-    return refusal or _unfit(waiting, decision, person)
+    return refusal or _unfit(waiting, decision, signed, person)
 
 
-def _unfit(waiting: Waiting, decision: Decision, person: str) -> Reason | None:
+def _unfit(waiting: Waiting, decision: Decision, signed: Signed, person: str) -> Reason | None:
     already = any(d.person == person or d.decision_id == decision.decision_id for d in waiting.decisions)
     # A person who approved may still reject before the quorum is met: that only makes the answer stricter.
     if already and decision.choice is not Choice.REJECT:
         return Reason.ALREADY_DECIDED
     if waiting.requirement.reason_required and not (decision.reason or "").strip():
         return Reason.REASON_MISSING
-    if decision.choice is Choice.APPROVE and not waiting.view_complete:
+    if decision.choice is Choice.REJECT:
+        return None
+    if not waiting.view_complete:
         return Reason.INCOMPLETE_VIEW
-    return None
+    # Sized before it is written: state that no record can hold would stop the gate.
+    kept = (*(counted.signed for counted in waiting.decisions), signed)
+    return Reason.TOO_LARGE if grants.too_large(waiting.action, kept) else None
+
+
+def _groups(requirement: FrozenRequirement, person: str, tables: Tables) -> tuple[str, ...]:
+    """The groups a person speaks for: those asked, and others, which a request that is raised later may ask."""
+    directory = tables.directory
+    asked = speaking_groups(directory, person, requirement.groups)
+    others = speaking_groups(directory, person, directory.groups_of(person)) - asked
+    return tuple(sorted({*asked, *sorted(others)[:MAX_OTHER_GROUPS]}))
 
 
 def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
     waiting = _waiting(held)
     if not _met(waiting.requirement, waiting.decisions):
         return Ruling(Event.DECISION_COUNTED, {}, (put_pending(held),), lane=held.lane)
-    action = codec.decode(waiting.action.payload_type, waiting.action.value, {"action"})
-    assert isinstance(action, Action)  # noqa: S101  # it was read as one when it came in
+    action = _action(waiting)
+    fallen = why_fallen(held, action, waiting.action, tables)
+    if fallen is not None:
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, fallen, cause)
     verdict = evaluate(tables, action)
     if verdict.effect is Effect.DENY:
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.POLICY_CHANGED, cause)
@@ -167,8 +198,6 @@ def _grant(held: Pending, action: Action, verdict: Verdict, tables: Tables, caus
     executor = grants.route(tables, action)
     if isinstance(executor, Reason):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, executor, cause)
-    if grants.too_large(waiting.action, tuple(decision.signed for decision in waiting.decisions)):
-        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.TOO_LARGE, cause)
     approved = Approved(waiting, waiting.excluded)
     _, ruling = grants.issue(held, action, waiting.action, executor, verdict, tables, cause, approved)
     resolution = _resolution(held, ResolutionKind.APPROVED, None, cause)
@@ -189,6 +218,13 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
     requirement = waiting.requirement
     if verdict.requirement is not None:
         requirement = stricter(requirement, freeze(verdict.requirement, held.append_ms))
+    # Earlier decisions stand: what they were not asked for, a reason, cannot be demanded of them now.
+    reasons = waiting.requirement.reason_required or (
+        requirement.reason_required and all(_has_reason(decision) for decision in waiting.decisions)
+    )
+    # Also of a verdict that asks nobody any more.
+    mask = strictest(requirement.mask, verdict.mask)
+    requirement = requirement.model_copy(update={"reason_required": reasons, "mask": mask})
     excluded = frozenset(waiting.excluded) | origin_set(tables.directory, action.agent, action.on_behalf_of)
     decisions = tuple(decision for decision in waiting.decisions if decision.person not in excluded)
     update = {"requirement": requirement, "excluded": tuple(sorted(excluded)), "decisions": decisions}
@@ -197,7 +233,7 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
 
 def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, cause: Cause) -> Ruling:
     waiting = _waiting(held)
-    if not _reachable(waiting.requirement, waiting.excluded, tables):
+    if len(waiting.excluded) > MAX_EXCLUDED or not _reachable(waiting.requirement, waiting.excluded, tables):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.UNREACHABLE_QUORUM, cause)
     view = render(action, verdict.show)
     update = {
@@ -233,8 +269,10 @@ def _tallied(
 ) -> Ruling:
     """The ruling of a counted decision, with its tally first."""
     waiting = _waiting(held)
-    requirement = waiting.requirement
-    people = _approvers(waiting.decisions)
+    # What is needed once this decision is in: its ruling may have raised the request.
+    groups = ruling.facts.get("requirement", waiting.requirement.groups)
+    behind = ruling.facts.get("excluded", ())
+    people = {who: spoken for who, spoken in _approvers(waiting.decisions).items() if who not in behind}
     tally = Tally(
         decision_id=decision.decision_id,
         request_id=waiting.request_id,
@@ -244,8 +282,8 @@ def _tallied(
         person=counted.person,
         counted=True,
         people=len(people),
-        needed=requirement.quorum,
-        open_groups=quorum.open_groups(requirement.groups, people),
+        needed=ruling.facts.get("quorum", waiting.requirement.quorum),
+        open_groups=quorum.open_groups(groups, people),
     )
     facts = {
         **action_facts(held),
@@ -361,18 +399,24 @@ def _met(requirement: FrozenRequirement, decisions: tuple[CountedDecision, ...])
 
 
 def _reachable(requirement: FrozenRequirement, excluded: tuple[str, ...], tables: Tables) -> bool:
+    # Asked once per group: a group may have thousands of members.
+    members = {group: tables.directory.members(group) for group in requirement.groups}
     candidates: Mapping[str, frozenset[str]] = {
-        person: speaking_groups(tables.directory, person, requirement.groups)
-        for group in requirement.groups
-        for person in tables.directory.members(group)
-        if person not in excluded
+        person: frozenset(group for group, people in members.items() if person in people)
+        for person in frozenset().union(*members.values()).difference(excluded)
     }
     return quorum.reachable(requirement.groups, requirement.quorum, candidates)
 
 
-def _origin(pending: Pending, tables: Tables) -> frozenset[str]:
-    # Whom the agent acts for was resolved when the request was opened and is frozen there.
-    return origin_set(tables.directory, pending.agent, None)
+def _action(waiting: Waiting) -> Action:
+    action = codec.decode(waiting.action.payload_type, waiting.action.value, {"action"})
+    assert isinstance(action, Action)  # noqa: S101  # it was read as one when it came in
+    return action
+
+
+def _has_reason(counted: CountedDecision) -> bool:
+    decision = codec.decode(counted.signed.payload_type, counted.signed.value, {"decision"})
+    return isinstance(decision, Decision) and bool((decision.reason or "").strip())
 
 
 def _renamed(ruling: Ruling, event: Event) -> Ruling:

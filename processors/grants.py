@@ -16,6 +16,7 @@ from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
 from .policy import Verdict
 from .ruling import Cause, Ruling, Send
+from .separation import origin_set
 from .tables import Tables
 
 MAX_LIFE_MS = 3_600_000
@@ -68,7 +69,7 @@ def issue(
         grant_id=grant.grant_id,
         executor=executor,
         expires_at_ms=grant.expires_at_ms,
-        excluded=grant.excluded,
+        excluded=approved.excluded if approved else _behind(action, tables),
         lease_ms=document.lease_ms,
         request_id=grant.request_id,
     )
@@ -79,6 +80,11 @@ def issue(
     sends = (Send(f"execution.{executor}", grant, grant.grant_id, signed=True), send_outcome(outcome))
     facts = _facts(grant, pending, approved)
     return grant, Ruling(Event.ACTION_GRANTED, facts, (put_pending(after),), sends, (outcome,), pending.lane)
+
+
+def _behind(action: Action, tables: Tables) -> tuple[str, ...]:
+    # Nobody was asked, but somebody may have to settle how it ended: not who is behind it, whatever is enrolled by then.
+    return tuple(sorted(origin_set(tables.directory, action.agent, action.on_behalf_of)))
 
 
 def lapse(pending: Pending, cause: Cause) -> Ruling:

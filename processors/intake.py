@@ -21,6 +21,7 @@ from .contract import Record
 from .directory import Signer, SignerKind
 from .events import Reason
 from .ruling import DeadLetter
+from .standing import lane_of
 from .tables import Tables
 
 Trusted = Action | Withdrawal | Decision | Reconciliation | Claim | Receipt
@@ -97,8 +98,7 @@ def _wrong_signer(model: Trusted, signer: Signer, tables: Tables) -> Reason | No
         case Action() | Withdrawal():
             if (signer.kind, signer.id) != (SignerKind.AGENT, model.agent):
                 return Reason.WRONG_SIGNER
-            lane = tables.directory.agents[model.agent].lane or model.agent
-            return Reason.WRONG_LANE if model.lane != lane else None
+            return Reason.WRONG_LANE if model.lane != lane_of(tables.directory, model.agent) else None
         case Decision() | Reconciliation():
             # A bridge or a person's own key; never an agent's, an executor's or a gate's.
             return None if signer.kind in {SignerKind.ACCOUNT, SignerKind.BRIDGE} else Reason.WRONG_SIGNER

@@ -5,7 +5,7 @@ from sluicegate.schemas.decision import Reconciliation
 from sluicegate.schemas.state import Pending, Phase
 
 from .events import Reason
-from .separation import may_decide, origin_set
+from .separation import is_origin_known, may_decide, origin_set
 from .tables import Tables
 
 
@@ -21,6 +21,8 @@ def may_reconcile(
     if pending.phase is not Phase.UNKNOWN:
         return Reason.NOT_UNKNOWN
     executor = tables.directory.executors.get(granted.executor)
+    if not is_origin_known(tables.directory, pending.agent, None):
+        return Reason.UNKNOWN_ORIGIN
     origin = {*granted.excluded, *origin_set(tables.directory, pending.agent, None)}
     refusal = may_decide(tables.directory, person, origin, executor.reconcilers if executor else ())
     return Reason.NOT_A_RECONCILER if refusal is Reason.NOT_IN_GROUP else refusal

@@ -16,13 +16,13 @@ from sluicegate.schemas.state import Pending, Phase
 from . import approvals, grants
 from .closed import read_marker
 from .contract import Put, Record, StoreReader
-from .directory import Directory
 from .events import Event, Reason
 from .intake import Authentic
 from .outcomes import Subject, close, repeat, repeat_pending, send_outcome, tell
 from .pending import read_pending
 from .policy import Effect, Verdict
 from .ruling import Cause, DeadLetter, Ruling
+from .standing import may_act_for
 from .tables import Tables
 from .verdicts import evaluate, matched_rules, why_denied
 
@@ -138,7 +138,7 @@ def _judge(
 ) -> Ruling:
     if tables.controls.paused(action_type=action.type, executor=None, agent=action.agent):
         return _deny(subject, action, Reason.PAUSED, cause)
-    if not _may_act_for(tables.directory, action):
+    if not may_act_for(tables.directory, action):
         return _deny(subject, action, Reason.NOT_A_DELEGATOR, cause)
     verdict = evaluate(tables, action)
     if verdict.effect is Effect.DENY:
@@ -152,11 +152,6 @@ def _judge(
         return _deny(subject, action, opened, cause, verdict) if isinstance(opened, Reason) else opened
     _, ruling = grants.issue(pending, action, trusted.signed, executor, verdict, tables, cause)
     return ruling
-
-
-def _may_act_for(directory: Directory, action: Action) -> bool:
-    claimed = action.on_behalf_of
-    return claimed is None or claimed in directory.agents[action.agent].delegators
 
 
 def _deny(

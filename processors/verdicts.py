@@ -3,11 +3,17 @@
 from sluicegate.schemas.action import Action
 
 from .events import Reason
-from .policy import Verdict, project
+from .policy import Denial, Verdict, project
 from .tables import Tables
 
 MAX_RULES = 12
 """Rules named in records; an entry stays below 2 KB."""
+_DENIALS = {
+    Denial.NO_POLICY: Reason.NO_POLICY,
+    Denial.DEFAULT: Reason.POLICY_DEFAULT,
+    Denial.ERROR: Reason.POLICY_ERROR,
+    Denial.RULE: Reason.POLICY,
+}
 
 
 def evaluate(tables: Tables, action: Action) -> Verdict:
@@ -25,11 +31,8 @@ def evaluate(tables: Tables, action: Action) -> Verdict:
 
 def why_denied(verdict: Verdict) -> Reason:
     """The code for a verdict that denies."""
-    if not verdict.policies:
-        return Reason.NO_POLICY
-    if verdict.rules:
-        return Reason.POLICY
-    return Reason.POLICY_ERROR if verdict.errors else Reason.POLICY_DEFAULT
+    # A verdict that does not say why denies all the same.
+    return Reason.POLICY_ERROR if verdict.denial is None else _DENIALS[verdict.denial]
 
 
 def matched_rules(verdict: Verdict) -> tuple[str, ...]:

@@ -23,11 +23,12 @@ from .profiles import PROFILES
 from .projection import Projection, project
 from .requirement import Requirement
 from .shown import is_shown
-from .verdict import RuleError, Verdict
+from .verdict import Denial, RuleError, Verdict
 
 __all__ = [
     "PROFILES",
     "CaseFailure",
+    "Denial",
     "Effect",
     "Explanation",
     "Fact",

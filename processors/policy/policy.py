@@ -20,7 +20,7 @@ from .profiles import strictest
 from .projection import FactPath, Projection
 from .requirement import Requirement
 from .rules import Case, PolicyFile, Rule
-from .verdict import DEFAULT_GRANT_LIFE_MS, RuleError, Verdict
+from .verdict import DEFAULT_GRANT_LIFE_MS, Denial, RuleError, Verdict
 
 EVALUATOR = "*"
 """Stands for the rule in the error of an engine that failed as a whole."""
@@ -133,6 +133,7 @@ class Policy:
             whys=tuple(dict.fromkeys(rule.why for rule in speaking if rule.why)),
             policies=(self.digest.hex(),),
             reason=self._reason(matches) if effect is Effect.DENY else None,
+            denial=_denial(matches) if effect is Effect.DENY else None,
         )
 
     def _effect(self, matched: tuple[Rule, ...], erred: list[Rule]) -> Effect:
@@ -172,6 +173,7 @@ class Policy:
             show=self.shown(projection.action_type),
             policies=(self.digest.hex(),),
             reason=f"the evaluator failed on policy `{self.name}`",
+            denial=Denial.ERROR,
         )
 
     def _qualified(self, rule: Rule) -> str:
@@ -193,6 +195,13 @@ class Policy:
             missing=state if isinstance(state, str) else None,
             facts=tuple(_fact(path, projection, raw=raw) for path in compiled.looks_at),
         )
+
+
+def _denial(matches: Matches) -> Denial:
+    if any(rule.effect is Effect.DENY for rule in matches.matched):
+        return Denial.RULE
+    # Nothing matches for certain, and a rule that errs might have: with it the answer might have been another one.
+    return Denial.ERROR if matches.erred else Denial.DEFAULT
 
 
 def _asked(file: PolicyFile) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import reduce
 from typing import TypeVar
 
@@ -15,6 +16,15 @@ _T = TypeVar("_T")
 
 DEFAULT_GRANT_LIFE_MS = 5 * MINUTE_MS
 """Life of a grant when no matching rule says less."""
+
+
+class Denial(IntEnum):
+    """What denies an action; where several do, the largest says most about it."""
+
+    NO_POLICY = 0
+    DEFAULT = 1
+    ERROR = 2
+    RULE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,7 @@ class Verdict:
         whys: the operators' sentences of the rules that count.
         policies: SHA-256 of the policies in force, lower-case hex.
         reason: why the action is denied; None for other effects.
+        denial: the same as a code.
     """
 
     effect: Effect
@@ -57,12 +68,13 @@ class Verdict:
     whys: tuple[str, ...] = ()
     policies: tuple[str, ...] = ()
     reason: str | None = None
+    denial: Denial | None = None
 
 
 def merged(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that is at least as strict as every one of these; of none at all it is a refusal."""
     if not verdicts:
-        return Verdict(Effect.DENY, reason="no policy applies to this agent")
+        return Verdict(Effect.DENY, reason="no policy applies to this agent", denial=Denial.NO_POLICY)
     return reduce(_both, verdicts)
 
 
@@ -81,6 +93,7 @@ def _both(one: Verdict, two: Verdict) -> Verdict:
         whys=_each_once((*one.whys, *two.whys)),
         policies=_each_once((*one.policies, *two.policies)),
         reason=_reason(one, two),
+        denial=max((v.denial for v in (one, two) if v.denial is not None), default=None),
     )
 
 

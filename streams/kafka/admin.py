@@ -37,6 +37,8 @@ from .principals import Naming
 from .rights import Right
 
 REQUEST_S = 15.0
+ONE_TRY_S = 3.0
+LEADERS_S = 45.0
 ASK_AGAIN_S = 0.5
 ASK_WHETHER_SEEN_S = 0.02
 NO_LEADER_YET = frozenset(
@@ -130,12 +132,13 @@ class Admin:
         A topic just made, or a broker just started, first answers "not leader", which some calls do not retry.
         """
         found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S)).topics
+        latest: Any = OffsetSpec.latest()
         waiting = {
-            TopicPartition(name, partition): OffsetSpec.latest()
+            TopicPartition(name, partition): latest
             for name in (found if names is None else names)
             for partition in (found[name].partitions if name in found else [0])
         }
-        deadline = time.monotonic() + REQUEST_S
+        deadline = time.monotonic() + LEADERS_S
         while waiting := self._without_leader(waiting):
             if time.monotonic() > deadline:
                 raise TimedOutError(
@@ -149,7 +152,8 @@ class Admin:
         if not partitions:
             return {}
         waiting = {}
-        for partition, future in self.client.list_offsets(partitions, request_timeout=REQUEST_S).items():
+        # A short limit each time: on a broker just started one request can be lost, and the next one is answered.
+        for partition, future in self.client.list_offsets(partitions, request_timeout=ONE_TRY_S).items():
             try:
                 future.result(REQUEST_S)
             except KafkaException as error:

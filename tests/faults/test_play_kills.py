@@ -1,5 +1,6 @@
 """Kill the gate in the middle of a play, again and again: the totals are those of a quiet night, and nothing happens twice."""
 
+import multiprocessing
 import os
 import random
 import signal
@@ -12,12 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import night_executor
 import pytest
 import recorded_night
 from kafka_world import deployment_on
+from night_executor import counted
 from recorded_night import APPROVE_WHEN, POLICY, Ward
 
+from sluicegate.schemas.outcome import OutcomeKind
+from sluicegate.streams.clients.agent import AgentClient, Draft
+from sluicegate.streams.clients.audit_reader import AuditReader
 from sluicegate.streams.kafka.embedded import EmbeddedBroker
+from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.play.player import Played, Player
 from sluicegate.streams.play.recording import Call, read_recording
@@ -155,6 +162,54 @@ def test_ten_kills_in_the_recorded_airline_runs_change_nothing(deployment: Local
     assert sum(ward.effects.values()) == 451 + 46
     assert set(ward.effects.values()) == {1}
     assert_clean(played)
+
+
+def test_a_killed_executor_does_nothing_twice(deployment: LocalDeployment, tmp_path: Path) -> None:
+    """Killed twice in mid-work: what it had claimed ends as executed or unknown, and all the rest is executed."""
+    effects, agent = tmp_path / "effects", "night-agent"
+    enrol_night(deployment, agent)
+    deployment.start_gate(2)
+    executors = [start_executor(deployment, effects)]
+    with AgentClient.connect(agent, settings=deployment.settings) as client:
+        asked = client.submit_many(Draft(night_executor.TYPE, {"bed": number}) for number in range(100))
+        for at in (5, 30):
+            until(lambda at=at: sum(counted(effects).values()) >= at)
+            executors[-1].kill()
+            executors.append(start_executor(deployment, effects))
+        wanted = {OutcomeKind.EXECUTED, OutcomeKind.UNKNOWN}
+        until(lambda: all((told := client.latest(one)) and told.outcome in wanted for one in asked), 90)
+        ended = {one.action_id: one.awaited.latest() for one in asked}
+    executors[-1].terminate()
+    executors[-1].join(30)
+    assert executors[-1].exitcode == 0
+    done = counted(effects)
+    assert set(done.values()) == {1}
+    executed = {name for name, told in ended.items() if told and told.outcome is OutcomeKind.EXECUTED}
+    assert executed <= set(done)
+    # The one in the act at each kill was done, and nobody knows: no receipt says so.
+    assert len(executed) < len(asked)
+    report = AuditReader(deployment.connection(Role.ANALYST)).verify()
+    assert report.ok, report.findings
+
+
+def enrol_night(deployment: LocalDeployment, agent: str) -> None:
+    """An agent whose reads pass, and the executor of them, with a short lease."""
+    operator = deployment.operator
+    owner = operator.enrol_person()
+    operator.enrol_agent(agent, deployment.key(agent).public, [owner])
+    deployment.add_executor(night_executor.NAME, [night_executor.TYPE])
+    key = deployment.key(night_executor.NAME).public
+    operator.enrol_executor(night_executor.NAME, key, [night_executor.TYPE], lease_ms=3_000)
+    operator.publish_policy("night", POLICY)
+
+
+def start_executor(deployment: LocalDeployment, effects: Path) -> Any:
+    """One more process of the executor, on the same slot."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=night_executor.serve, args=(deployment.settings, effects), daemon=True
+    )
+    process.start()
+    return process
 
 
 def write_settings(deployment: LocalDeployment, folder: Path) -> Path:

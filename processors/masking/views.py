@@ -47,12 +47,14 @@ def render(action: Action, shown: Sequence[str]) -> View:
 def visible(text: str) -> str:
     """The text with every control, format, bidirectional, unassigned or odd space character as `<U+XXXX>`.
 
-    Against Trojan Source (https://trojansource.codes) and invisible text. Letters of another script than the first one are
-    marked by their code point too, so look-alikes show (UTS 39).
+    Against Trojan Source (https://trojansource.codes) and invisible text. In text of several scripts every letter that is not
+    Latin is marked by its code point too, so look-alikes show (UTS 39).
     """
     scripts = {_script(char) for char in text if char.isalpha()}
     mixed = len(scripts) > 1
-    return "".join(_visible(char, mixed=mixed) for char in text)
+    # INVARIANT: two texts never look the same, so a text that spells a mark itself is marked: no two keys become one.
+    pieces = ("".join(_visible(char, mixed=mixed) for char in piece) for piece in text.split("<U+"))
+    return "<U+003C>U+".join(pieces)
 
 
 def _visible(char: str, *, mixed: bool) -> str:
@@ -61,7 +63,9 @@ def _visible(char: str, *, mixed: bool) -> str:
     category = unicodedata.category(char)
     odd = category in _DECEPTIVE or category == "Zs" or category.startswith("M")
     foreign = mixed and char.isalpha() and _script(char) != "LATIN"
-    return f"<U+{ord(char):04X}>" if odd or foreign else char
+    # Full-width, mathematical and other compatibility forms: `／`, `․` and `ａ` look like what they are not.
+    twin = unicodedata.normalize("NFKC", char).isascii()
+    return f"<U+{ord(char):04X}>" if odd or foreign or twin else char
 
 
 def _script(char: str) -> str:

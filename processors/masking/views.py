@@ -63,7 +63,7 @@ def _visible(char: str, *, mixed: bool) -> str:
     category = unicodedata.category(char)
     odd = category in _DECEPTIVE or category == "Zs" or category.startswith("M")
     foreign = mixed and char.isalpha() and _script(char) != "LATIN"
-    # Full-width, mathematical and other compatibility forms: `／`, `․` and `ａ` look like what they are not.
+    # Full-width, mathematical and other compatibility forms of ASCII look like what they are not.
     twin = unicodedata.normalize("NFKC", char).isascii()
     return f"<U+{ord(char):04X}>" if odd or foreign or twin else char
 

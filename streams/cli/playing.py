@@ -1,5 +1,6 @@
 """`play`: recorded agent tool calls through a real gate."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,7 +58,7 @@ def play(
     """
     calls = read_recording(recording)
     text = _read_policy(policy)
-    configure_logging(level=40)
+    configure_logging(level=logging.CRITICAL)
     with _progress() as progress, _deployment(invocation(ctx), workers, progress) as deployment:
         player = Player(
             deployment, calls, text, approve_when=approve_when, progress=progress.update, timeout_s=timeout

@@ -1,5 +1,6 @@
 """`demo`: an agent's day at the gate, told step by step."""
 
+import logging
 from typing import Annotated
 
 import typer
@@ -26,6 +27,6 @@ def demo(
 
     Example: sluicegate demo
     """
-    configure_logging(level=40)
+    configure_logging(level=logging.CRITICAL)
     if not show(console(), print_report, workers=workers, keep=keep):
         raise typer.Exit(REFUSED)

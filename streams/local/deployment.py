@@ -118,6 +118,8 @@ class LocalDeployment:
         """With the administrator's rights, never at run time of anything else."""
         if self._admin is None:
             self._admin = Admin(self.connection(Role.ADMIN))
+            # Before the broker stops: a client that outlives it complains until the process ends.
+            self._stack.callback(self._drop_admin)
         return self._admin
 
     @property
@@ -160,6 +162,9 @@ class LocalDeployment:
         await_adoption(
             self.connection(Role.ANALYST), self.settings.partitions, self.operator.tables.positions, timeout_s
         )
+
+    def _drop_admin(self) -> None:
+        self._admin = None
 
     def close(self) -> None:
         """Stop what was started here, the last first."""

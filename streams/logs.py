@@ -56,7 +56,7 @@ def configure_logging(*, as_json: bool = False, level: int = logging.INFO) -> No
     )
     client = logging.getLogger(CLIENT_LOGGER)
     client.handlers = [_ToStructlog()]
-    client.setLevel(logging.WARNING)
+    client.setLevel(logging.ERROR)  # its warnings are about things it tries again by itself
     client.propagate = False
 
 

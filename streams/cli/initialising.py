@@ -22,11 +22,10 @@ STATE = ".sluicegate"
 
 NEXT = """\
 Next, {where}in this order:
-  sluicegate broker start              a real Kafka on this machine, with users, topics and rights
+  sluicegate up                        a real Kafka with the gate, until Ctrl-C; go on in a second terminal
   sluicegate identity apply            publish who is who
   sluicegate policy publish            put policy.yaml in force
   sluicegate executor add crm --types crm.read,crm.delete
-  sluicegate gate run                  in a second terminal
   sluicegate submit crm.delete --arg records=3
   sluicegate inbox                     then: sluicegate approve REQUEST"""
 

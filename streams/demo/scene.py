@@ -1,6 +1,7 @@
 """Who is there: the agent, its owner, the reviewers, the executor; and the short way to let each of them act."""
 
 import threading
+import time
 from contextlib import ExitStack
 from importlib import resources
 from typing import Any, Final, Self
@@ -24,6 +25,7 @@ AGENT: Final = "clinic-ops"
 EXECUTOR: Final = "clinic"
 ISSUER: Final = "https://login.clinic.example"
 WAIT_S: Final = 30.0
+_LOOK_S: Final = 0.05
 
 PEOPLE: Final = {
     "mara": ("Mara, security", ("security",)),
@@ -90,10 +92,15 @@ class Scene:
 
     def request(self, submission: Submission) -> ApprovalRequest:
         """The open request about an action, as a reviewer sees it."""
-        for event in self.reviewers["mara"].watch():
-            if isinstance(event, ApprovalRequest) and event.action_id == submission.action_id:
-                return event
-        raise TimedOutError("no request appeared; is the gate running?")
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            for request in self.reviewers["mara"].pending():
+                if request.action_id == submission.action_id:
+                    return request
+            time.sleep(_LOOK_S)
+        raise TimedOutError(
+            f"nobody was asked about `{submission.action_id}` in {WAIT_S:g} s, though people have to decide on it"
+        )
 
     def decide(self, login: str, request: ApprovalRequest, choice: Choice = Choice.APPROVE) -> Tally:
         """A person decides."""
@@ -112,6 +119,14 @@ class Scene:
         if self._executor is not None and self._thread is not None:
             self._executor.stop()
             self._thread.join()
+
+    def refused_by_executor(self, count: int) -> int:
+        """How many grants the executor has refused since it started, once they are `count` or it has had its time."""
+        deadline = time.monotonic() + WAIT_S
+        executor = self._executor
+        while executor is not None and executor.counts["refused"] < count and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+        return 0 if executor is None else executor.counts["refused"]
 
     def rewind_executor(self) -> None:
         """Set the executor's offsets back to the beginning of its grants."""

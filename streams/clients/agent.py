@@ -5,11 +5,11 @@ Ten lines::
     from sluicegate import AgentClient
 
     with AgentClient.connect("clinic-ops") as agent:
-        submission = agent.submit("crm.read", {"patient": "p-17"})
+        submission = agent.submit("crm.read", {"customer": "c-17"})
         outcome = agent.wait(submission, timeout_s=60)
         print(outcome.outcome)  # executed, denied, rejected, expired ...
 
-        if agent.wait(agent.submit("crm.delete", {"patient": "p-17"}), until="decided").outcome == "granted":
+        if agent.wait(agent.submit("crm.delete", {"records": 3}), until="decided").outcome == "granted":
             print("a person has approved it")
 
 An action is sent to the one partition of the agent's lane and its outcomes come back on the same partition, which is read

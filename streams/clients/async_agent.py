@@ -2,8 +2,11 @@
 
 ::
 
+    from sluicegate import AgentClient
+    from sluicegate.streams.clients.async_agent import AsyncAgentClient
+
     async with AsyncAgentClient(AgentClient.connect("clinic-ops")) as agent:
-        submission = await agent.submit("crm.read", {"patient": "p-17"})
+        submission = await agent.submit("crm.read", {"customer": "c-17"})
         outcome = await agent.wait(submission)
 """
 

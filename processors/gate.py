@@ -210,7 +210,7 @@ def _output(send: Send, lane: str, origin: str, ordinal: int, trace: bytes | Non
 
 
 def _entry_output(entry: AuditEntry, key: str) -> Output:
-    encoded = codec.encode(entry)
+    encoded = audit.encode_small(entry)
     headers = record_headers(
         kind=entry.kind,
         payload_type=encoded.payload_type,

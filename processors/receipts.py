@@ -52,7 +52,8 @@ def take_receipt(pending: Pending | None, receipt: Receipt, cause: Cause) -> Rul
     reason = _foreign(pending, receipt) or (_unfit(pending, receipt) if pending is not None else None)
     if reason is not None or pending is None:
         # An executor that refused a used, forged or copied grant says why; nobody else's word about it counts.
-        stated = None if reason is Reason.NOT_THE_AUDIENCE else receipt.check
+        refused = receipt.happened is Happened.REFUSED and reason is not Reason.NOT_THE_AUDIENCE
+        stated = receipt.check if refused else None
         facts = {**_facts_of(receipt), "reason": stated or reason}
         return Ruling(Event.RECEIPT_IGNORED, facts, lane=receipt.lane)
     if pending.phase is Phase.UNKNOWN:

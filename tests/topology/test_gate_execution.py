@@ -358,3 +358,18 @@ def test_d2_a_grant_holds_the_exact_bytes_of_action_and_decisions(clinic: GateDr
     assert grant.action.value == clinic.driver.read("actions")[-1].value
     assert [one.value for one in grant.decisions] == [clinic.driver.read("decisions")[-1].value]
     assert grant.action_digest == clinic.request(action).action_digest
+
+
+@pytest.mark.parametrize(
+    ("happened", "reason"), [(Happened.REFUSED, "floor"), (Happened.EXECUTED, "not-claimed")]
+)
+def test_only_a_refusal_states_its_check(clinic: GateDriver, happened: Happened, reason: str) -> None:
+    """A receipt that changes nothing is written down with the gate's reason, unless it refuses and says which check failed."""
+    _, grant = granted(clinic)
+    clinic.receipt(grant, None, Happened.REFUSED, check="paused")
+    clinic.run()
+    _, other = granted(clinic)
+    used = grant if happened is Happened.REFUSED else other
+    clinic.receipt(used, None, happened, check="floor")
+    clinic.run()
+    assert ignored(clinic) == [reason]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from sluicegate.processors.submissions import content_digest
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.receipt import Happened
 from sluicegate.streams.testing import GateDriver
@@ -40,6 +41,31 @@ def test_h1_only_what_operators_declared_comes_out(clinic: GateDriver) -> None:
     assert MARK.encode() not in written(clinic, "approvals", "outcomes", "audit")
     assert b"SHOWN" in written(clinic, "approvals")
     assert b"SHOWN" not in written(clinic, "outcomes", "audit")
+
+
+def test_h2_the_digest_of_the_content_alone_comes_out_nowhere(clinic: GateDriver) -> None:
+    """It has no nonce, so whoever saw it could guess what an action says; also not when a closed action is withdrawn."""
+    waiting = clinic.submit("ops-agent", "crm.write", {"ssn": "123-45-6789"})
+    closed = clinic.submit("ops-agent", "crm.drop", {"ssn": "123-45-6789"})
+    clinic.run()
+    for action in (waiting, closed):
+        clinic.send(action)
+        clinic.withdraw(action)
+        clinic.run()
+        clinic.withdraw(action)
+        clinic.submit("ops-agent", "crm.read", action_id=action.action_id)
+        clinic.run()
+    everything = written(clinic, "approvals", "outcomes", "audit", "execution.crm")
+    assert all(content_digest(action) not in everything for action in (waiting, closed))
+    digests = {clinic.outcomes(closed)[0].action_digest, clinic.outcomes(waiting)[0].action_digest}
+    assert len(digests) == 2
+
+
+def test_h2_the_same_content_twice_has_two_digests(clinic: GateDriver) -> None:
+    """The nonce hides what an action says from whoever reads its digest."""
+    one, two = (clinic.submit("ops-agent", "crm.read", {"ssn": "1"}) for _ in range(2))
+    clinic.run()
+    assert clinic.outcome(one).action_digest != clinic.outcome(two).action_digest
 
 
 def test_h6_a_dead_letters_bytes_are_in_its_topic_alone(clinic: GateDriver) -> None:

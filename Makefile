@@ -23,7 +23,7 @@ fmt: $(VENV)/.ready-dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready-dev ## measure on this machine: verdicts, codec, gate on the driver
+bench: $(VENV)/.ready-dev ## measure on this machine, with a real Apache Kafka
 	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.ready-dev

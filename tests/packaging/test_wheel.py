@@ -7,6 +7,7 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from email.parser import Parser
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,15 @@ FOLDERS: Final = ("schemas", "processors", "streams")
 ROOT_FILES: Final = Path("streams") / "_root"
 """Mapped to `sluicegate` itself."""
 IN_THE_SDIST: Final = ("tests", "examples", "compose", ".ci")
+OF_THE_ROOT: Final = (
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "Makefile",
+    "MANIFEST.in",
+    "pyproject.toml",
+    ".gitignore",
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the wheel and the sdist: `dist/` when it is newer than every file, else built now."""
     dist = TREE / "dist"
     made = [path.stat().st_mtime for path in dist.glob("*")]
-    newest = max((TREE / name).stat().st_mtime for name in (*source_files(), "pyproject.toml", "MANIFEST.in"))
+    files = (*files_below(*FOLDERS, *IN_THE_SDIST), *(Path(name) for name in OF_THE_ROOT))
+    newest = max((TREE / path).stat().st_mtime for path in files)
     if len(made) == 2 and min(made) > newest:
         return dist
     folder = tmp_path_factory.mktemp("dist")
@@ -52,17 +63,17 @@ def sdist(built: Path) -> set[str]:
         return {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
 
 
+@cache
+def files_in(folder: str) -> tuple[Path, ...]:
+    """Every file of the checkout below a folder as of the first call, but what Python compiles."""
+    paths = sorted((TREE / folder).rglob("*"))
+    return tuple(path.relative_to(TREE) for path in paths if path.is_file() and path.suffix != ".pyc")
+
+
 def files_below(*folders: str) -> Iterator[Path]:
-    """Every file of the checkout below these folders, but what Python compiles."""
+    """The files of several folders."""
     for folder in folders:
-        for path in sorted((TREE / folder).rglob("*")):
-            if path.is_file() and path.suffix != ".pyc":
-                yield path.relative_to(TREE)
-
-
-def source_files() -> Iterator[str]:
-    """Every file that has to be in the wheel, by its path in the checkout."""
-    return (str(path) for path in files_below(*FOLDERS))
+        yield from files_in(folder)
 
 
 def installed_name(path: Path) -> str:
@@ -114,16 +125,7 @@ def test_the_sdist_can_be_tested(sdist: set[str], folder: str) -> None:
 
 def test_the_sdist_holds_the_files_of_the_root(sdist: set[str]) -> None:
     """What explains, builds and licenses it."""
-    wanted = {
-        "README.md",
-        "CHANGELOG.md",
-        "LICENSE",
-        "Makefile",
-        "MANIFEST.in",
-        "pyproject.toml",
-        ".gitignore",
-    }
-    assert wanted <= sdist
+    assert set(OF_THE_ROOT) <= sdist
 
 
 def test_every_package_of_the_tree_is_named_once() -> None:

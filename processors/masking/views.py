@@ -50,11 +50,22 @@ def visible(text: str) -> str:
     Against Trojan Source (https://trojansource.codes) and invisible text. In text of several scripts every letter that is not
     Latin is marked by its code point too, so look-alikes show (UTS 39).
     """
-    scripts = {_script(char) for char in text if char.isalpha()}
-    mixed = len(scripts) > 1
+    mixed = _is_mixed(text)
     # INVARIANT: two texts never look the same, so a text that spells a mark itself is marked: no two keys become one.
-    pieces = ("".join(_visible(char, mixed=mixed) for char in piece) for piece in text.split("<U+"))
-    return "<U+003C>U+".join(pieces)
+    return "<U+003C>U+".join(_marked(piece, mixed=mixed) for piece in text.split("<U+"))
+
+
+def visible_again(text: str) -> str:
+    """Text of a view once more, for who shows it: marks stay, and a view that lacks some gets them all the same."""
+    return _marked(text, mixed=_is_mixed(text))
+
+
+def _marked(text: str, *, mixed: bool) -> str:
+    return "".join(_visible(char, mixed=mixed) for char in text)
+
+
+def _is_mixed(text: str) -> bool:
+    return len({_script(char) for char in text if char.isalpha()}) > 1
 
 
 def _visible(char: str, *, mixed: bool) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from sluicegate.processors.masking.views import visible
+from sluicegate.processors.masking.views import visible_again
 from sluicegate.schemas.approval import ApprovalRequest, Tally
 from sluicegate.streams.clients.inbox import view_holds
 
@@ -30,7 +30,7 @@ def card(request: ApprovalRequest, tally: Tally | None, now_ms: int, names: Mapp
     lines = [heading, *_labelled("action", [request.action_id])]
     lines += _labelled("needs", [_needs(request), _progress(request, tally)])
     lines += _labelled("not", [_excluded(request, names)])
-    lines += _labelled("why", [visible(why) for why in request.whys])
+    lines += _labelled("why", [visible_again(why) for why in request.whys])
     lines += _labelled("rules", [", ".join(request.rules)] if request.rules else [])
     if request.revision > 1:
         lines += _labelled(
@@ -58,9 +58,9 @@ def view_lines(text: str) -> Iterator[str]:
 
 
 def _named_lines(table: dict[str, Any], depth: int) -> Iterator[str]:
-    widest = max((len(visible(name)) for name in table), default=0)
+    widest = max((len(visible_again(name)) for name in table), default=0)
     for name, value in table.items():
-        label = _INDENT * depth + visible(name).ljust(min(widest, 24))
+        label = _INDENT * depth + visible_again(name).ljust(min(widest, 24))
         if _is_plain(value):
             yield from _plain_lines(label, value)
         else:
@@ -88,13 +88,13 @@ def _plain_lines(label: str, value: Any) -> Iterator[str]:
             yield " " * len(label) + _INDENT + cut.strip()
     elif isinstance(value, dict) and "hidden" in value:
         size = f", size {value['size']}" if "size" in value else ""
-        yield f"{label}{_INDENT}({visible(str(value['hidden']))}{size}; not shown)"
+        yield f"{label}{_INDENT}({visible_again(str(value['hidden']))}{size}; not shown)"
     else:
-        yield f"{label}{_INDENT}{visible(json.dumps(value))}"
+        yield f"{label}{_INDENT}{visible_again(json.dumps(value))}"
 
 
 def _fenced(label: str, text: str) -> Iterator[str]:
-    lines = textwrap.wrap(visible(text), max(20, _WIDTH - len(label)), drop_whitespace=False) or [""]
+    lines = textwrap.wrap(visible_again(text), max(20, _WIDTH - len(label)), drop_whitespace=False) or [""]
     for place, line in enumerate(lines):
         yield f"{label if place == 0 else ' ' * len(label)}{_INDENT}{FENCE}{line}"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.processors.masking.views import MAX_QUOTED, MAX_VIEW_BYTES, render, visible
+from sluicegate.processors.masking.views import MAX_QUOTED, MAX_VIEW_BYTES, render, visible, visible_again
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import View
 from sluicegate.schemas.canonical import sha256
@@ -97,6 +97,13 @@ def test_a_path_shows_its_place_and_what_is_under_it(paths: tuple[str, ...], wan
 def test_b10_what_deceives_the_eye_is_written_as_its_code_point(text: str, wanted: str) -> None:
     """Trojan Source, invisible text, mixed scripts, compatibility twins, and text that imitates a mark."""
     assert visible(text) == wanted
+
+
+def test_a_view_shown_again_keeps_its_marks() -> None:
+    """Who shows a view marks what it lacks and leaves what is marked."""
+    for text in ("safe\u202egnp", "p\u0430ypal", "plain", "<U+202E>"):
+        assert visible_again(visible(text)) == visible(text)
+    assert visible_again("raw\x1b[31m") == "raw<U+001B>[31m"
 
 
 _HOSTILE = st.text(

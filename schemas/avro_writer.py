@@ -11,15 +11,23 @@ from typing import Any, Final
 
 from .canonical import canonical_json, parse_json
 
-Write = Callable[[Any], bytes]
+Write = Callable[[bytearray, Any], None]
+"""Appends a value to the body so far."""
 
 _ONE_BYTE: Final = 64
 _LONG: Final = 1 << 63
 
 
-def body_writer(schema: Mapping[str, Any], recorded: Collection[str]) -> Write:
+def body_writer(schema: Mapping[str, Any], recorded: Collection[str]) -> Callable[[Any], bytes]:
     """A function from a model of this record schema to its body; the fields `recorded` hold JSON and travel as its text."""
-    return _record(schema, {}, recorded)
+    write = _record(schema, {}, recorded)
+
+    def body(record: Any) -> bytes:
+        out = bytearray()
+        write(out, record)
+        return bytes(out)
+
+    return body
 
 
 def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collection[str] = ()) -> Write:
@@ -30,12 +38,14 @@ def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collec
     ]
     values = itemgetter(*names) if len(names) > 1 else lambda fields: (fields[names[0]],)
 
-    def write(record: Any) -> bytes:
-        # None is always the first branch of its union, and only unions hold None.
-        return b"".join([
-            b"\x00" if value is None else write_value(value)
-            for write_value, value in zip(writes, values(record.__dict__), strict=True)
-        ])  # fmt: skip
+    def write(out: bytearray, record: Any) -> None:
+        for write_value, value in zip(writes, values(record.__dict__), strict=True):
+            # None is always the first branch of its union, only unions hold None, and no union holds an array. Most
+            # fields of most records are one or the other.
+            if value is None or value is _EMPTY:
+                out += b"\x00"
+            else:
+                write_value(out, value)
 
     named[schema["name"]] = write
     return write
@@ -47,6 +57,8 @@ def _writer(schema: Any, named: dict[str, Write]) -> Write:
             return named[schema]
         case str():
             return _PRIMITIVES[schema]
+        case ["null", {"type": "array"}]:
+            raise TypeError("an optional array would be written as an absent one when it is empty")
         case ["null", inner]:
             return _present(_writer(inner, named))
         case {"type": "array", "items": items}:
@@ -60,62 +72,73 @@ def _writer(schema: Any, named: dict[str, Write]) -> Write:
 
 
 def _present(write: Write) -> Write:
-    return lambda value: b"\x02" + write(value)
+    def write_present(out: bytearray, value: Any) -> None:
+        out += b"\x02"
+        write(out, value)
+
+    return write_present
 
 
 def _array(write: Write) -> Write:
-    def write_array(values: Any) -> bytes:
-        if not values:
-            return b"\x00"
-        return b"".join([_long(len(values)), *map(write, values), b"\x00"])
+    def write_array(out: bytearray, values: Any) -> None:
+        if values:
+            _long(out, len(values))
+            for value in values:
+                write(out, value)
+        out += b"\x00"
 
     return write_array
 
 
 def _map(write: Write) -> Write:
-    def write_map(values: Any) -> bytes:
-        if not values:
-            return b"\x00"
-        entries = [_text(key) + write(value) for key, value in sorted(values.items())]
-        return b"".join([_long(len(entries)), *entries, b"\x00"])
+    def write_map(out: bytearray, values: Any) -> None:
+        if values:
+            _long(out, len(values))
+            for key, value in sorted(values.items()):
+                _text(out, key)
+                write(out, value)
+        out += b"\x00"
 
     return write_map
 
 
-def _long(number: int) -> bytes:
+def _long(out: bytearray, number: int) -> None:
     if 0 <= number < _ONE_BYTE:
-        return _SMALL[number]
+        out.append(number << 1)
+        return
     if not -_LONG <= number < _LONG:
         raise OverflowError("an integer has at most 64 bits")
     rest = (number << 1) ^ (number >> 63)
-    groups = bytearray()
     while rest > 0x7F:  # noqa: PLR2004  # seven bits a byte, the lowest first
-        groups.append(rest & 0x7F | 0x80)
+        out.append(rest & 0x7F | 0x80)
         rest >>= 7
-    groups.append(rest)
-    return bytes(groups)
+    out.append(rest)
 
 
-def _bytes(value: bytes) -> bytes:
-    return _long(len(value)) + value
+def _bytes(out: bytearray, value: bytes) -> None:
+    size = len(value)
+    if size < _ONE_BYTE:  # nearly every text; a call less
+        out.append(size << 1)
+    else:
+        _long(out, size)
+    out += value
 
 
-def _text(value: str) -> bytes:
-    raw = value.encode()
-    return _long(len(raw)) + raw
+def _text(out: bytearray, value: str) -> None:
+    _bytes(out, value.encode())
 
 
-def _boolean(value: object) -> bytes:
-    return b"\x01" if value else b"\x00"
+def _boolean(out: bytearray, value: object) -> None:
+    out += b"\x01" if value else b"\x00"
 
 
-def _json_text(value: Any) -> bytes:
+def _json_text(out: bytearray, value: Any) -> None:
     text = canonical_json(value)
     parse_json(text)  # what no reader accepts must not be signed and sent
-    return _bytes(text)
+    _bytes(out, text)
 
 
-_SMALL: Final = tuple(bytes([number << 1]) for number in range(_ONE_BYTE))
+_EMPTY: Final[tuple[()]] = ()
 _PRIMITIVES: Final[Mapping[str, Write]] = {
     "string": _text,
     "bytes": _bytes,

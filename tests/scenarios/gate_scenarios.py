@@ -8,11 +8,15 @@ from bad_records import BAD_RECORDS, Attacker, Bad
 from gate_world import OWNER, Asked, Raw, World
 
 from sluicegate.processors.events import Event, Reason
+from sluicegate.schemas import codec
 from sluicegate.schemas.approval import Tally
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Settled
+from sluicegate.schemas.envelope import payload_type_of
+from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.outcome import OutcomeKind as Told
+from sluicegate.streams.clients.execution_records import ReadGrant, Scribe
 
 
 class GateScenarios:
@@ -103,6 +107,18 @@ class GateScenarios:
         world.outcome(edit, Told.EXECUTED)
         assert (world.effects(asked), world.effects(edit)) == (0, 1)
 
+    def test_what_has_ended_is_neither_withdrawn_nor_superseded(self, world: World) -> None:
+        """Its outcome is told again, an edit of it is an action of its own, and it stays done once."""
+        agent = world.agent()
+        asked = world.submit(agent, "ward.read", {"ward": 3})
+        world.outcome(asked, Told.EXECUTED)
+        world.withdraw(asked)
+        await_code(world, asked, Event.WITHDRAWAL_IGNORED)
+        edit = world.submit(agent, "ward.read", {"ward": 4}, supersedes=asked)
+        world.outcome(edit, Told.EXECUTED)
+        assert world.told(asked) == [Told.GRANTED, Told.EXECUTED, Told.EXECUTED]
+        assert (world.effects(asked), world.effects(edit)) == (1, 1)
+
     def test_the_same_action_again_is_told_again_and_not_done_again(self, world: World) -> None:
         """Same id and content, signed anew: the outcome there is, marked as repeated."""
         agent = world.agent()
@@ -185,6 +201,21 @@ class GateScenarios:
         world.arrive("gas")
         await_code(world, asked, Event.RECEIPT_IGNORED)
         assert world.told(asked) == [Told.GRANTED, Told.LAPSED]
+        assert world.effects(asked) == 0
+
+    def test_i8_a_claim_after_the_expiry_has_no_effect(self, world: World) -> None:
+        """Appended just after the grant's expiry, before the gate has said lapsed: refused, by the broker's time."""
+        asked = world.submit(world.agent(), "steam.open")
+        record = world.grant_of(asked, "steam")
+        grant = codec.decode(payload_type_of(record.headers), record.value or b"", {"grant"})
+        assert isinstance(grant, Grant)
+        scribe = Scribe(world.deployment, "steam", world.key("steam"))
+        claim = scribe.claim(ReadGrant(record, grant, sha256(record.value or b"")), grant.issued_at_ms)
+        world.pass_until(grant.expires_at_ms + 20)
+        entry = world.entry_of(world.write(Raw("receipts", claim.key, claim.value, claim.headers)))
+        assert (entry.event, entry.reason) == (Event.CLAIM_LATE, Reason.GRANT_EXPIRED)
+        assert world.outcome(asked, Told.REFUSED).reason == Reason.GRANT_EXPIRED
+        assert Reason.GRANT_EXPIRED in codes(world, asked)
         assert world.effects(asked) == 0
 
     def test_d9_a_grant_at_another_executor_is_refused_and_changes_nothing(self, world: World) -> None:

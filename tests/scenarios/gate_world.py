@@ -45,7 +45,7 @@ rules:
   - {id: exports-wait, on: [data.export], effect: review, review: both}
   - {id: reboots-at-once, on: [device.reboot], effect: review, review: at-once}
   - {id: drops-never, on: [data.drop], effect: deny}
-  - {id: the-rest-passes, on: [pump.start, door.open, gas.open, roof.open], effect: allow}
+  - {id: the-rest-passes, on: [pump.start, door.open, gas.open, steam.open, roof.open], effect: allow}
 show:
   role.grant: [role]
 """
@@ -55,6 +55,7 @@ EXECUTORS: Final[Mapping[str, Mapping[str, Any]]] = {
     "pump": {"types": ("pump.start",), "lease_ms": 1_000, "reconcilers": ("privacy",)},
     "door": {"types": ("door.open",), "grant_life_ms": 120_000},
     "gas": {"types": ("gas.open",), "grant_life_ms": 1_000},
+    "steam": {"types": ("steam.open",), "grant_life_ms": 1_000},
 }
 """`ward` is always at work. `pump` too, but its process dies between its first claim and the act. The others are away."""
 AT_WORK: Final = ("ward", "pump")

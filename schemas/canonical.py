@@ -21,10 +21,7 @@ _OTHER_THAN_BRACKETS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^"\[\]{}]++', 
 
 def sha256(*parts: bytes) -> bytes:
     """SHA-256 over the concatenation of `parts`."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    return digest.digest()
+    return hashlib.sha256(b"".join(parts)).digest()
 
 
 def pre_authentication_encoding(payload_type: str, body: bytes) -> bytes:
@@ -59,9 +56,7 @@ def canonical_json(value: Any) -> bytes:
     Equal to RFC 8785 for objects with keys of the basic plane, strings and integers; numbers with a fraction keep Python's
     shortest form. Used only to compare and hash values inside one deployment.
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def _check_depth(text: str) -> None:
@@ -103,4 +98,7 @@ def _bounded(text: str) -> int:
 
 _STRICT: Final = json.JSONDecoder(
     object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded
+)
+_CANONICAL: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )

@@ -27,6 +27,7 @@ CONTENT_TYPE: Final = "content-type"
 _ABSENT: Final = 0xFFFFFFFF
 _ADDED_AT_COMMIT: Final = frozenset({SIGNATURE_HEADER, PATH_HEADER})
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
+_KEY_ID: Final = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _PAYLOAD_TYPE = re.compile(
     r"application/vnd\.sluicegate\.(?P<kind>[a-z-]{1,32})\.v1\+(?:json|avro;fp=(?P<fingerprint>[0-9a-f]{16}))",
     re.ASCII,
@@ -106,7 +107,7 @@ def sign(key: PrivateKey, payload_type: str, value: bytes) -> str:
 def split_signature(sig: str) -> tuple[str, bytes]:
     """The key id and the raw signature of a `sig`; SignatureError when it is not formed like one."""
     key_id, colon, signature = sig.partition(":")
-    if not colon or not re.fullmatch(r"[0-9a-f]{16}", key_id, re.ASCII):
+    if not colon or not _KEY_ID.fullmatch(key_id):
         raise SignatureError("`sig` is not `<key id>:<base64url signature>`")
     try:
         return key_id, decode_base64url(signature)

@@ -196,6 +196,21 @@ def test_a_copy_that_waited_while_other_inputs_ran_ahead_does_not_run_again(clin
     assert len(clinic.grants(action)) == 1
 
 
+def test_an_end_that_came_late_is_remembered_for_the_whole_window(clinic: GateDriver) -> None:
+    """A request that expires hours after its deadline, because decisions were not read, closes then and not before."""
+    action = clinic.submit("ops-agent", "crm.write", {"id": 1})
+    clinic.run()
+    clinic.driver.stalled = {"decisions"}
+    clinic.advance(5 * HOUR_MS)
+    clinic.driver.stalled = set()
+    clinic.run()
+    assert told(clinic, action)[-1] == ("expired", "deadline", False)
+    clinic.driver.advance(HOUR_MS)
+    clinic.submit("ops-agent", "crm.write", {"id": 1}, action_id=action.action_id)
+    clinic.run()
+    assert told(clinic, action)[-1] == ("expired", "deadline", True)
+
+
 def test_a_gate_that_was_away_denies_nothing_for_it(clinic: GateDriver) -> None:
     """An action is judged by when it was appended, not by when it is read."""
     clinic.driver.stalled = {"actions"}

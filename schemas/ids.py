@@ -15,7 +15,7 @@ def derived_id(prefix: str, *parts: str | int) -> str:
 
 
 def _base32(value: bytes) -> str:
-    """RFC 4648 section 6 for 16 bytes, lower case without padding; the standard library takes four times as long."""
+    """RFC 4648 section 6 for 16 bytes, lower case without padding; the standard library takes twice as long."""
     # 26 digits of five bits are 130 bits: two zeros behind the 128, then two digits at a time.
     bits = int.from_bytes(value, "big") << 2
     return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])

@@ -218,13 +218,9 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
     requirement = waiting.requirement
     if verdict.requirement is not None:
         requirement = stricter(requirement, freeze(verdict.requirement, held.append_ms))
-    # Earlier decisions stand: what they were not asked for, a reason, cannot be demanded of them now.
-    reasons = waiting.requirement.reason_required or (
-        requirement.reason_required and all(_has_reason(decision) for decision in waiting.decisions)
-    )
     # Also of a verdict that asks nobody any more.
     mask = strictest(requirement.mask, verdict.mask)
-    requirement = requirement.model_copy(update={"reason_required": reasons, "mask": mask})
+    requirement = requirement.model_copy(update={"mask": mask})
     excluded = frozenset(waiting.excluded) | origin_set(tables.directory, action.agent, action.on_behalf_of)
     decisions = tuple(decision for decision in waiting.decisions if decision.person not in excluded)
     update = {"requirement": requirement, "excluded": tuple(sorted(excluded)), "decisions": decisions}
@@ -412,11 +408,6 @@ def _action(waiting: Waiting) -> Action:
     action = codec.decode(waiting.action.payload_type, waiting.action.value, {"action"})
     assert isinstance(action, Action)  # noqa: S101  # it was read as one when it came in
     return action
-
-
-def _has_reason(counted: CountedDecision) -> bool:
-    decision = codec.decode(counted.signed.payload_type, counted.signed.value, {"decision"})
-    return isinstance(decision, Decision) and bool((decision.reason or "").strip())
 
 
 def _renamed(ruling: Ruling, event: Event) -> Ruling:

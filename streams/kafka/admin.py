@@ -4,7 +4,7 @@ Pure plans are in `topics` and `access`; this is the edge they read from and act
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -131,20 +131,27 @@ class Admin:
 
         A topic just made, or a broker just started, first answers "not leader", which some calls do not retry.
         """
-        found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S)).topics
-        latest: Any = OffsetSpec.latest()
-        waiting = {
-            TopicPartition(name, partition): latest
-            for name in (found if names is None else names)
-            for partition in (found[name].partitions if name in found else [0])
-        }
+        wanted = None if names is None else list(names)
         deadline = time.monotonic() + LEADERS_S
-        while waiting := self._without_leader(waiting):
+        while waiting := self._without_leader(self._partitions_of(wanted)):
             if time.monotonic() > deadline:
                 raise TimedOutError(
                     f"{len(waiting)} partitions at `{self.connection.bootstrap}` have no leader"
                 )
             time.sleep(ASK_WHETHER_SEEN_S)
+
+    def _partitions_of(self, names: Sequence[str] | None) -> dict[TopicPartition, OffsetSpec]:
+        """Every partition of these topics, as the cluster tells now.
+
+        Asked anew each time: a client that once heard "unknown topic" goes on saying so from memory.
+        """
+        found = self._call("list topics", lambda: self.client.list_topics(timeout=REQUEST_S)).topics
+        latest: Any = OffsetSpec.latest()
+        return {
+            TopicPartition(name, partition): latest
+            for name in (found if names is None else names)
+            for partition in (found[name].partitions if name in found else [0])
+        }
 
     def _without_leader(
         self, partitions: dict[TopicPartition, OffsetSpec]

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test check fmt bench clean lint types imports wheel-test
+.PHONY: help demo test test-slow check fmt bench clean lint types imports wheel-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -15,7 +15,10 @@ demo: $(VENV)/.ready ## an agent's day at the gate, on a real Apache Kafka
 	@$(BIN)/sluicegate demo
 
 test: $(VENV)/.ready-dev ## run the tests, on a real Apache Kafka
-	$(BIN)/python -m pytest $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+
+test-slow: $(VENV)/.ready-dev ## the long ones: demo, play and gates killed again and again (about 5 minutes)
+	$(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
 
 check: lint types imports wheel-test ## the whole truth: format, lint, types, imports, tests of the built wheel
 
@@ -45,7 +48,7 @@ wheel-test: $(VENV)/.ready-dev
 	.wheel/venv/bin/python -m pip install -q -U pip
 	.wheel/venv/bin/python -m pip install -q --group dev "$$(ls dist/*.whl)[all]"
 	mkdir -p .wheel/run && cp -r tests examples README.md CHANGELOG.md pyproject.toml .wheel/run/
-	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest $(PYTEST_FLAGS)
+	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
 clean: ## remove what was built and installed here
 	rm -rf $(VENV) .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

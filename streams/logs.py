@@ -4,11 +4,12 @@ Only short scalars pass. Whatever could carry content (bytes, containers, models
 in `NEVER_SHOWN`) is replaced by its type and size, and of a foreign exception only the type is kept.
 """
 
+import contextlib
 import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -51,7 +52,7 @@ def configure_logging(*, as_json: bool = False, level: int = logging.INFO) -> No
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=False,
     )
     client = logging.getLogger(CLIENT_LOGGER)
@@ -88,6 +89,22 @@ def _shown(name: str, value: Any) -> Any:
         return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}... ({len(value)} characters)"
     size = f" of {len(value)}" if hasattr(value, "__len__") else ""
     return f"<{type(value).__name__}{size}>"
+
+
+class _StandardError:
+    """Standard error as it is when a line is written; a line that cannot be written is lost, and nothing else is.
+
+    A client's threads log: they must not end because the terminal they were started from is gone.
+    """
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 class _ToStructlog(logging.Handler):

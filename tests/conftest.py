@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+import structlog
 
 from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.kafka.embedded import EmbeddedBroker, temporary_broker
@@ -23,6 +24,13 @@ def broker() -> Iterator[EmbeddedBroker]:
         except SluicegateError as error:
             pytest.fail(f"this test needs a real Apache Kafka, which could not start: {error}", pytrace=False)
         yield started
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """A command that a test runs in this process sets up logging for itself, not for the tests after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -62,8 +62,9 @@ class ScriptedGate:
         self, agent: str, action_id: str, kind: OutcomeKind, digest: bytes = bytes(32), **fields: Any
     ) -> None:
         """Write one outcome."""
+        given: dict[str, Any] = {"outcome_id": random_id("oc")} | fields
         outcome = Outcome(
-            **{"outcome_id": random_id("oc")} | fields,
+            **given,
             action_id=action_id,
             action_digest=digest,
             lane=agent,

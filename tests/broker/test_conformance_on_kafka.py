@@ -50,7 +50,11 @@ def test_the_gate_commits_records_and_positions_in_one_transaction_with_its_own_
             break
     assert record is not None
     assert record.error() is None
-    position = TopicPartition(record.topic(), record.partition(), record.offset() + 1)
+    topic, partition, offset = record.topic(), record.partition(), record.offset()
+    assert topic is not None
+    assert partition is not None
+    assert offset is not None
+    position = TopicPartition(topic, partition, offset + 1)
     producer.begin_transaction()
     producer.produce(gate.topic("outcomes"), b"an outcome", key=b"lane")
     producer.flush(10)

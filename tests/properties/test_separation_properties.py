@@ -70,6 +70,6 @@ def test_an_origin_is_known_exactly_when_every_account_behind_it_is_enrolled(
     directory: Directory, claimed: AccountName | None
 ) -> None:
     """One login that nobody enrolled is enough to make an origin unknown."""
-    named = {*directory.agents["helper"].delegators} | ({claimed} if claimed else set())
+    named = [*directory.agents["helper"].delegators, *([claimed] if claimed else [])]
     enrolled = all(account_key(login) in directory.logins for login in named)
     assert is_origin_known(directory, "helper", claimed) is enrolled

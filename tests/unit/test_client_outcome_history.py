@@ -12,8 +12,9 @@ MINE, OTHER = b"m" * 32, b"o" * 32
 
 def outcome(name: str, kind: OutcomeKind = OutcomeKind.EXECUTED, **fields: Any) -> Outcome:
     """An outcome of one action."""
+    given: dict[str, Any] = {"action_digest": MINE} | fields
     return Outcome(
-        **{"action_digest": MINE} | fields,
+        **given,
         outcome_id=name,
         action_id="a",
         lane="ops",

@@ -13,7 +13,7 @@ from readme_text import Block, blocks
 
 from sluicegate.streams.clients import agent, async_agent, audit_reader, executor, gated, reviewer
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker]
 
 DOCUMENTED = """
 version: 1

@@ -15,7 +15,7 @@ from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.settings import GateSettings
 
 from .scene import Scene
-from .story import STEPS, Finding
+from .story import STEPS, Finding, Step
 
 _SKEW_MS = 500
 """Everything runs on one machine, so clocks agree and nobody has to wait two seconds for them."""
@@ -51,12 +51,12 @@ def show(console: Console, print_report: Callable[[Report], None], *, workers: i
     return report.ok and all(finding.holds for finding in findings)
 
 
-def _tell(console: Console, number: int, step: object, scene: Scene) -> list[Finding]:
+def _tell(console: Console, number: int, step: Step, scene: Scene) -> list[Finding]:
     title = (getattr(step, "__doc__", "") or "").strip(" .\n")
     console.print()
     console.print(Text(f"{number}. {title}", style="bold"))
     findings = []
-    for line in step(scene):  # type: ignore[operator]  # a Step
+    for line in step(scene):
         if isinstance(line, Finding):
             findings.append(line)
             mark = Text("   ✓ ", style="green") if line.holds else Text("   ✗ ", style="bold red")

@@ -72,7 +72,6 @@ class Reason(StrEnum):
     WRONG_SIGNER = "wrong-signer"
     WRONG_LANE = "wrong-lane"
     WRONG_PARTITION = "wrong-partition"
-    WRONG_KIND = "wrong-kind"
     # Actions.
     CONFLICT = "conflict"
     TOO_OLD = "too-old"

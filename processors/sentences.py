@@ -42,7 +42,6 @@ REASON_SENTENCES: Final[dict[Reason, str]] = {
     Reason.WRONG_SIGNER: "the signer may not speak for the one the record names",
     Reason.WRONG_LANE: "the record names another lane than the agent's own",
     Reason.WRONG_PARTITION: "the record stands on another partition than its lane belongs to",
-    Reason.WRONG_KIND: "a record of this kind has no place on this topic",
     Reason.CONFLICT: "the id is already in use for an action with other content",
     Reason.TOO_OLD: "the action was created longer ago than copies are remembered",
     Reason.FROM_THE_FUTURE: "the action's creation time lies ahead of the broker's clock",

@@ -6,11 +6,11 @@ import typer
 
 from sluicegate.schemas.document import DocumentKind
 from sluicegate.streams.clients.signed_record import random_id
+from sluicegate.streams.clients.stored_key import key_or_new
 
 from .failures import Commands
 from .identities_file import body_of
 from .invocation import invocation
-from .key_files import key_or_new
 from .operators import operator_of, show_published
 from .options import AsJson
 from .screen import print_json

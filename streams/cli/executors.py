@@ -9,12 +9,12 @@ import typer
 from sluicegate.schemas.document import DocumentKind, Floor
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.keys import PublicKey
+from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.kafka.provision import provision_executor
 
 from .failures import Commands
 from .identities_file import body_of
 from .invocation import Invocation, invocation
-from .key_files import key_or_new
 from .operators import operator_of
 from .options import AsJson
 from .screen import fields, print_json

@@ -7,11 +7,11 @@ import typer
 from sluicegate.schemas.document import Account, Agent, Body, Bridge, DocumentKind, Executor, Group, Person
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.clients.operator import Statement
+from sluicegate.streams.clients.stored_key import key_or_new
 
 from . import enrolling
 from .failures import Commands
 from .invocation import invocation
-from .key_files import key_or_new
 from .operators import operator_of, show_published
 from .options import AsJson
 from .screen import clean, note, print_json, rows, span

@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from sluicegate.streams.clients.signed_record import random_id
+from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.settings import FILE_NAME, find_file
 from sluicegate.streams.state_folder import StateFolder
 
 from . import starter
 from .identities_file import FILE_NAME as IDENTITIES
 from .identities_file import read_identities
-from .key_files import key_or_new
 from .options import AsJson
 from .screen import note, print_json, rows
 

@@ -4,10 +4,7 @@ from typing import Annotated
 
 import typer
 
-from sluicegate.schemas.errors import ConfigurationError
-from sluicegate.schemas.keys import PrivateKey
-from sluicegate.streams.clients.stored_key import stored_key
-from sluicegate.streams.state_folder import StateFolder, write_private
+from sluicegate.streams.clients.stored_key import key_or_new
 
 from .failures import Commands
 from .invocation import invocation
@@ -15,8 +12,6 @@ from .options import AsJson
 from .screen import fields, print_json
 
 app = typer.Typer(name="key", cls=Commands, no_args_is_help=True, help="Make signing keys.")
-
-LONGEST_ID = 128
 
 
 @app.callback()
@@ -53,11 +48,3 @@ def new(
         fields(
             {**{name: str(value) for name, value in shown.items()}, "made": "now" if made else "before; kept"}
         )
-
-
-def key_or_new(state: StateFolder, name: str) -> tuple[PrivateKey, bool]:
-    """The key of an id, made when there is none, and whether it was."""
-    if not name or len(name) > LONGEST_ID or not name.isascii() or not name.isprintable():
-        raise ConfigurationError(f"a key id is 1 to {LONGEST_ID} printable ASCII characters")
-    made = write_private(state.key_path(name), PrivateKey.generate().secret_text().encode(), replace=False)
-    return stored_key(state, name), made

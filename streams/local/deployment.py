@@ -19,6 +19,7 @@ from typing import Final, Self
 from sluicegate.schemas.document import Floor
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.clients.operator import Operator
+from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import GATE_KEY, gate_spec
 from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.connection import Connection, connect, connect_as
@@ -31,7 +32,6 @@ from sluicegate.streams.state_folder import StateFolder
 
 from .adoption import await_adoption
 from .gate_process import GateProcess
-from .keys import key_or_new
 
 OPERATOR: Final = "operator"
 """Name of the operator's key file."""
@@ -68,7 +68,7 @@ class LocalDeployment:
         try:
             state = StateFolder(folder)
             state.create()
-            key = key_or_new(state, OPERATOR)
+            key, _ = key_or_new(state, OPERATOR)
             settings = Settings(
                 state_dir=folder,
                 bootstrap=None,
@@ -98,7 +98,7 @@ class LocalDeployment:
         broker = running_broker(self.state) if self.settings.bootstrap is None else None
         admin = Admin(broker.super_user(Naming(self.settings.prefix))) if broker else self.admin
         provision_cluster(admin, self.state, Layout.of(self.settings))
-        self.operator.enrol_gate(GATE_KEY, key_or_new(self.state, GATE_KEY).public)
+        self.operator.enrol_gate(GATE_KEY, key_or_new(self.state, GATE_KEY)[0].public)
 
     def start_gate(self, workers: int) -> None:
         """Step 4; returns when every partition has adopted what operators have published."""
@@ -140,7 +140,7 @@ class LocalDeployment:
 
     def key(self, name: str) -> PrivateKey:
         """A signing key of this machine, new when it is missing."""
-        return key_or_new(self.state, name)
+        return key_or_new(self.state, name)[0]
 
     def add_executor(
         self,

@@ -42,12 +42,12 @@ from sluicegate.streams.clients.executor_steps import ExecutorStep, FaultHook, n
 from sluicegate.streams.clients.operator import Statement
 from sluicegate.streams.clients.reading import read_record
 from sluicegate.streams.clients.reviewer import ReviewerClient
+from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.local.deployment import OPERATOR
-from sluicegate.streams.local.keys import key_or_new
 from sluicegate.streams.settings import GateSettings, Settings, TrustSettings
 from sluicegate.streams.testing.cluster import Cluster
 
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 def deployment_on(cluster: Cluster, *, skew_ms: int = SKEW_MS) -> LocalDeployment:
     """A deployment on topics that are there, with the operator's and the gate's key of the state folder; nothing runs yet."""
-    operator = key_or_new(cluster.state, OPERATOR)
+    operator = key_or_new(cluster.state, OPERATOR)[0]
     settings = cluster.settings.model_copy(
         update={
             "trust": TrustSettings(operators={operator.key_id: operator.public.text}),

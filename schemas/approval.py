@@ -71,6 +71,26 @@ class Tally(Wire):
     open_groups: tuple[Name, ...] = ()
 
 
+class Reminder(Wire):
+    """A request still waits and its deadline comes near: told once, to whoever carries reviews to people.
+
+    `people` have decided of `needed`; `open_groups` still lack somebody.
+    """
+
+    kind: Literal["reminder"] = "reminder"
+    request_id: Name
+    action_id: Name
+    lane: Name
+    agent: Name
+    type: Name
+    revision: Annotated[Count, Field(ge=1)] = 1
+    deadline_ms: Milliseconds
+    people: Count
+    needed: Count
+    open_groups: tuple[Name, ...] = ()
+    reminded_at_ms: Milliseconds
+
+
 class ResolutionKind(StrEnum):
     """How a request ended."""
 

@@ -1,4 +1,4 @@
-"""What the gate writes to `audit`: ids, digests, positions and group names; nothing that identifies a person.
+"""What the gate and masking write to `audit`: ids, digests, positions and group names; nothing that identifies a person.
 
 One entry per consumed record (with its leaf), per punctuation, per adopted position of the global tables, and one tile per
 transaction. Input trees can be recomputed from these entries alone (RFC 6962 hashing).
@@ -80,7 +80,11 @@ class IgnoredDocument(Wire):
 
 
 class AuditEntry(Wire):
-    """One entry. `event` says what happened in the words of the design; all further fields hold only where they apply."""
+    """One entry. `event` says what happened in the words of the design; all further fields hold only where they apply.
+
+    `processor` is who wrote it, `gate` or `masking`: both write the partition of their inputs, and a tile covers the entries of
+    its own processor only.
+    """
 
     kind: Literal["audit-entry"] = "audit-entry"
     entry_id: Name
@@ -88,6 +92,7 @@ class AuditEntry(Wire):
     event: Name
     partition: Partition
     at_ms: Milliseconds
+    processor: Name = "gate"
     action_id: Name | None = None
     action_type: Name | None = None
     agent: Name | None = None
@@ -111,6 +116,15 @@ class AuditEntry(Wire):
     people: tuple[Name, ...] = ()
     view_digest: Digest | None = None
     result_digest: Digest | None = None
+    result_batches: Count | None = None
+    batch_id: Name | None = None
+    batch_digest: Digest | None = None
+    sequence: Count | None = None
+    stream: Name | None = None
+    profile: Name | None = None
+    masked: dict[Name, Count] = Field(default_factory=dict)
+    reported: Count | None = None
+    reasons: tuple[Name, ...] = ()
     text_length: Count | None = None
     text_digest: Digest | None = None
     supersedes: Name | None = None

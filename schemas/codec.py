@@ -38,7 +38,7 @@ _LARGEST: Final = 8 * KIB * KIB
 
 JSON_KINDS: Final = frozenset({
     "action", "withdrawal", "decision", "reconciliation", "document",
-    "approval-request", "tally", "resolution", "outcome", "audit-entry",
+    "approval-request", "tally", "reminder", "resolution", "outcome", "audit-entry",
 })  # fmt: skip
 """Kinds that may travel as JSON: what others write by hand, and what a bot without Avro reads."""
 

@@ -26,7 +26,9 @@ class DocumentKind(StrEnum):
     EXECUTOR = "executor"
     BRIDGE = "bridge"
     GATE = "gate"
+    PIPELINE = "pipeline"
     POLICY = "policy"
+    PROFILE = "profile"
     PAUSE = "pause"
     REVOCATION = "revocation"
 
@@ -34,7 +36,7 @@ class DocumentKind(StrEnum):
     def topic(self) -> str:
         """The logical topic that carries documents of this kind."""
         match self:
-            case DocumentKind.POLICY:
+            case DocumentKind.POLICY | DocumentKind.PROFILE:
                 return "policies"
             case DocumentKind.PAUSE | DocumentKind.REVOCATION:
                 return "controls"
@@ -120,8 +122,22 @@ class Gate(Wire):
     retired: bool = False
 
 
+class Pipeline(Wire):
+    """A program that feeds standing streams: it signs batches of the streams that a policy lets it feed."""
+
+    key: PublicKeyText
+    retired: bool = False
+
+
 class PolicyText(Wire):
     """A policy file, exactly as the operator wrote it."""
+
+    text: str
+    retired: bool = False
+
+
+class ProfileText(Wire):
+    """A masking profile, exactly as the operator wrote it."""
 
     text: str
     retired: bool = False
@@ -144,7 +160,20 @@ class Revocation(Wire):
     from_ms: Milliseconds
 
 
-Body = Person | Account | Group | Agent | Executor | Bridge | Gate | PolicyText | Pause | Revocation
+Body = (
+    Person
+    | Account
+    | Group
+    | Agent
+    | Executor
+    | Bridge
+    | Gate
+    | Pipeline
+    | PolicyText
+    | ProfileText
+    | Pause
+    | Revocation
+)
 
 BODIES: dict[DocumentKind, type[Body]] = {
     DocumentKind.PERSON: Person,
@@ -154,7 +183,9 @@ BODIES: dict[DocumentKind, type[Body]] = {
     DocumentKind.EXECUTOR: Executor,
     DocumentKind.BRIDGE: Bridge,
     DocumentKind.GATE: Gate,
+    DocumentKind.PIPELINE: Pipeline,
     DocumentKind.POLICY: PolicyText,
+    DocumentKind.PROFILE: ProfileText,
     DocumentKind.PAUSE: Pause,
     DocumentKind.REVOCATION: Revocation,
 }

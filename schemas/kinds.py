@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from .action import Action, Withdrawal
-from .approval import ApprovalRequest, Resolution, Tally
+from .approval import ApprovalRequest, Reminder, Resolution, Tally
 from .audit import AuditEntry
 from .decision import Decision, Reconciliation
 from .document import Document
-from .export import ExportBatch, MaskedBatch, QuarantinedBatch
+from .export import ExportBatch, MaskedBatch, QuarantinedBatch, WithheldBatch
 from .fields import Wire
 from .grant import Grant
 from .outcome import Outcome
 from .receipt import Claim, Receipt
-from .state import Pending
+from .state import ExportProgress, Pending
 
 MODELS: Final[Mapping[str, type[Wire]]] = {
     model.model_fields["kind"].default: model
@@ -22,6 +22,7 @@ MODELS: Final[Mapping[str, type[Wire]]] = {
         Withdrawal,
         ApprovalRequest,
         Tally,
+        Reminder,
         Resolution,
         Decision,
         Reconciliation,
@@ -32,8 +33,10 @@ MODELS: Final[Mapping[str, type[Wire]]] = {
         Outcome,
         AuditEntry,
         Pending,
+        ExportProgress,
         ExportBatch,
         MaskedBatch,
+        WithheldBatch,
         QuarantinedBatch,
     )
 }

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .fields import Digest, Milliseconds, Name, Wire
+from .receipt import ResultPlace
 
 
 class OutcomeKind(StrEnum):
@@ -35,6 +36,8 @@ class Outcome(Wire):
     """What has become of one action. `reason` is a code, `rules` name the policy's rules that decided.
 
     `action_digest` is that of the record this answers: a conflict names the copy that was refused, not the first record.
+    `result_digest` and `result` are the receipt's: what was returned comes masked on `exports.masked`, where the chain of
+    batches ends in this digest.
     """
 
     kind: Literal["outcome"] = "outcome"
@@ -49,5 +52,6 @@ class Outcome(Wire):
     request_id: Name | None = None
     grant_id: Name | None = None
     result_digest: Digest | None = None
+    result: ResultPlace | None = None
     repeated: bool = False
     at_ms: Milliseconds

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .fields import Digest, ExecutorName, Milliseconds, Name, Wire
+from .fields import Count, Digest, ExecutorName, Milliseconds, Name, Offset, Partition, Wire
 
 
 class Claim(Wire):
@@ -31,8 +31,20 @@ class Happened(StrEnum):
     REFUSED = "refused"
 
 
+class ResultPlace(Wire):
+    """Where the raw result stands on `exports.raw`: the offset of its first batch, and how many batches there are."""
+
+    partition: Partition
+    offset: Offset
+    batches: Count
+
+
 class Receipt(Wire):
-    """What happened to a grant. `check` names the first check that failed, `failure` the class of the handler's error."""
+    """What happened to a grant. `check` names the first check that failed, `failure` the class of the handler's error.
+
+    `result_digest` is the digest of the result's last batch (see `export`), `result` where the batches stand; both are None
+    when nothing was returned.
+    """
 
     kind: Literal["receipt"] = "receipt"
     deployment: Name
@@ -47,4 +59,5 @@ class Receipt(Wire):
     check: Name | None = None
     failure: Name | None = None
     result_digest: Digest | None = None
+    result: ResultPlace | None = None
     created_at_ms: Milliseconds

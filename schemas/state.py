@@ -7,8 +7,31 @@ from pydantic import Field
 
 from .approval import FrozenRequirement
 from .decision import Choice
-from .fields import Count, Digest, Milliseconds, Name, Offset, Partition, Wire
+from .fields import Count, Digest, ExecutorName, Milliseconds, Name, Offset, Partition, Wire
 from .grant import Signed
+
+
+class ExportProgress(Wire):
+    """How far one action's result or one standing stream has come through masking; no values.
+
+    `next_sequence` is the only batch that may come next, and it must name `last_digest` as its previous one. Once `closed`
+    nothing more is accepted. `source` is who signs, `profile` what the grant or the policy asked for.
+    """
+
+    kind: Literal["export-progress"] = "export-progress"
+    action_id: Name | None = None
+    lane: Name
+    agent: Name | None = None
+    source: ExecutorName
+    profile: Name
+    grant_id: Name | None = None
+    grant_digest: Digest | None = None
+    stream: Name | None = None
+    next_sequence: Count
+    last_digest: Digest
+    withheld: Count = 0
+    closed: bool = False
+    updated_ms: Milliseconds
 
 
 class Phase(StrEnum):
@@ -39,6 +62,7 @@ class Waiting(Wire):
     excluded: tuple[Name, ...]
     view_digests: tuple[Digest, ...]
     view_complete: bool
+    remind_at_ms: Milliseconds | None = None
     decisions: tuple[CountedDecision, ...] = ()
     action: Signed
 

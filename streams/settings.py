@@ -72,6 +72,10 @@ class GateSettings(_Table):
     """Tables staler than this: refuse instead of waiting on."""
     watchdog_ms: int = Field(default=60_000, ge=5_000)
     """A worker whose client call has not returned for this long is ended and started again."""
+    http: str | None = None
+    """`host:port` for `/metrics`, `/healthz` and `/readyz`; None serves none."""
+    http_beyond_loopback: bool = False
+    """Whether `http` may be an address that other machines reach: it has neither TLS nor a password."""
 
 
 class Settings(BaseSettings):

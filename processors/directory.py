@@ -1,4 +1,4 @@
-"""Who is who: persons, their accounts and groups, agents, executors, bridges, gates, and whose key is whose.
+"""Who is who: persons, their accounts and groups, agents, executors, bridges, gates, pipelines, and whose key is whose.
 
 Built from operator-signed documents on `identities`. Every question has an answer that refuses: unknown means None or empty.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from sluicegate.schemas.action import AccountName
-from sluicegate.schemas.document import Account, Agent, Bridge, Executor, Gate, Group, Person
+from sluicegate.schemas.document import Account, Agent, Bridge, Executor, Gate, Group, Person, Pipeline
 from sluicegate.schemas.keys import PublicKey
 
 
@@ -20,6 +20,7 @@ class SignerKind(StrEnum):
     BRIDGE = "bridge"
     EXECUTOR = "executor"
     GATE = "gate"
+    PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Directory:
     executors: Mapping[str, Executor] = field(default_factory=dict)
     bridges: Mapping[str, Bridge] = field(default_factory=dict)
     gates: Mapping[str, Gate] = field(default_factory=dict)
+    pipelines: Mapping[str, Pipeline] = field(default_factory=dict)
     signers: Mapping[str, Signer] = field(default_factory=dict)
     logins: Mapping[AccountKey, str] = field(default_factory=dict)
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -3,8 +3,8 @@
 Sources: policies, identities, controls (one partition each).  Sinks: audit (ignored documents, at adoption).
 
 A document counts when a pinned operator signed exactly these bytes, it names this deployment, stands on the topic of its
-subject, and its version is the last one plus one. Anything else is ignored, with an entry. A policy that does not load keeps
-the version before it in force.
+subject, and its version is the last one plus one. Anything else is ignored, with an entry. A policy or masking profile that
+does not load keeps the version before it in force.
 """
 
 import re
@@ -25,6 +25,7 @@ from .contract import Record
 from .controls import Controls
 from .directory import Directory, Signer, SignerKind, account_key
 from .events import Reason
+from .masking.profile import BUILT_IN, Profile, load_profile
 from .policy import Policy, PolicySet, load
 
 TABLE_TOPICS = ("policies", "identities", "controls")
@@ -38,6 +39,7 @@ _MAPS: dict[DocumentKind, str] = {
     DocumentKind.EXECUTOR: "executors",
     DocumentKind.BRIDGE: "bridges",
     DocumentKind.GATE: "gates",
+    DocumentKind.PIPELINE: "pipelines",
 }
 _KEYED: dict[DocumentKind, SignerKind] = {
     DocumentKind.ACCOUNT: SignerKind.ACCOUNT,
@@ -45,7 +47,9 @@ _KEYED: dict[DocumentKind, SignerKind] = {
     DocumentKind.BRIDGE: SignerKind.BRIDGE,
     DocumentKind.EXECUTOR: SignerKind.EXECUTOR,
     DocumentKind.GATE: SignerKind.GATE,
+    DocumentKind.PIPELINE: SignerKind.PIPELINE,
 }
+_NAMED_AS_SOURCES = frozenset({DocumentKind.EXECUTOR, DocumentKind.PIPELINE})
 _EXECUTOR_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 """As `fields.ExecutorName`: the name is part of a topic, a group and a transactional id."""
 
@@ -67,6 +71,7 @@ class Tables:
     controls: Controls = field(default_factory=Controls)
     versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     loaded: Mapping[str, Policy] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
     reachable: frozenset[str] = frozenset()
     ignored: tuple[IgnoredDocument, ...] = ()
@@ -106,6 +111,7 @@ class _Fold:
         self._signers = dict(tables.directory.signers)
         self._versions = dict(tables.versions)
         self._loaded = dict(tables.loaded)
+        self._profiles = dict(tables.profiles)
         self._controls = tables.controls
         self._ignored = list(tables.ignored)
 
@@ -140,6 +146,7 @@ class _Fold:
             directory=directory,
             policies=policies,
             loaded=self._loaded,
+            profiles=self._profiles,
             controls=self._controls,
             versions=self._versions,
             ignored=tuple(self._ignored),
@@ -160,6 +167,8 @@ class _Fold:
         match body:
             case document.PolicyText():
                 self._load(statement.id, body)
+            case document.ProfileText():
+                self._load_profile(statement.id, body)
             case document.Pause() | document.Revocation():
                 self._controls = self._controls.after(statement.id, body)
             case _:
@@ -178,9 +187,25 @@ class _Fold:
             raise _Ignored(Reason.POLICY_INVALID)
         self._loaded[name] = policy
 
+    def _load_profile(self, name: str, body: document.ProfileText) -> None:
+        # INVARIANT: what a built-in profile promises is not for documents to change.
+        if name in BUILT_IN:
+            raise _Ignored(Reason.PROFILE_INVALID)
+        if body.retired:
+            self._profiles.pop(name, None)
+            return
+        try:
+            profile = load_profile(body.text, source=name)
+        except ConfigurationError:
+            raise _Ignored(Reason.PROFILE_INVALID) from None
+        # Grants and streams name the profile, operators the document: one name for both, or nobody knows which is meant.
+        if profile.name != name:
+            raise _Ignored(Reason.PROFILE_INVALID)
+        self._profiles[name] = profile
+
     def _enrol(self, statement: Document, body: Body) -> None:
         name = statement.id
-        if statement.subject is DocumentKind.EXECUTOR and not _EXECUTOR_NAME.fullmatch(name):
+        if statement.subject in _NAMED_AS_SOURCES and not _EXECUTOR_NAME.fullmatch(name):
             raise _Ignored(Reason.INVALID_BODY)
         if isinstance(body, document.Account):
             # INVARIANT: one login, one person: a second document for the same login would be a second person behind it.

@@ -7,7 +7,7 @@ the same stores and the same bytes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from sluicegate.schemas.envelope import Headers
 
@@ -115,6 +115,15 @@ class StoreReader(Protocol):
 
     def get(self, store: str, key: bytes) -> bytes | None:
         """The value, or None."""
+        ...
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A topology that can tell since when an entry waits; for metrics only, nothing is decided by it."""
+
+    def began_ms(self, store: str, value: bytes) -> int | None:
+        """Log-append time of the record that began this entry; None for stores whose entries do not wait."""
         ...
 
 

@@ -108,6 +108,10 @@ class GateTopology:
         """Deadline, lapse or lease of a pending action."""
         return pending.pending_due(key, value) if store == pending.STORE else None
 
+    def began_ms(self, store: str, value: bytes) -> int | None:
+        """Log-append time of a pending action."""
+        return pending.unpack_pending(value).append_ms if store == pending.STORE else None
+
     def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
         """A deadline, a grant nobody claimed, or a claim without receipt."""
         del tables

@@ -5,13 +5,13 @@ are paused. Everything here happens inside `poll` or between transactions, so th
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sluicegate.processors.contract import Topology
+from sluicegate.processors.contract import Dated, Topology
 from sluicegate.schemas.errors import TimedOutError
 
 from .end_offsets import EndOffsets
@@ -24,9 +24,16 @@ from .watchdog import Watchdog
 
 _SLICE_S: Final = 0.005
 _SLICE_ALONE_S: Final = 0.05
+_LOOKED_AT: Final = 8
+"""Entries per store among which the longest-waiting is looked for: a value has to be decoded for it."""
 _COMMITTED_CALL_S: Final = 5.0
 _COMMITTED_FOR_S: Final = 45.0
 """Longer than a dead worker's transaction can keep offsets from being stable."""
+
+
+def _now_ms() -> int:
+    """The wall clock, for what is told about partitions; nothing is decided by it."""
+    return time.time_ns() // 1_000_000
 
 
 class Assignment:
@@ -52,6 +59,8 @@ class Assignment:
         self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence)
         self._assigned: dict[int, dict[str, TopicPartition]] = {}
         self._resuming: list[Restored] = []
+        self._since_ms: dict[int, int] = {}
+        self._behind_ms: dict[int, int] = {}
 
     @property
     def busy(self) -> bool:
@@ -95,10 +104,12 @@ class Assignment:
                 self._consumer.pause(committed)
                 self._begin_restore(number, committed)
 
-    def status(self) -> tuple[PartitionStatus, ...]:
-        """Every partition that is assigned."""
+    def status(self, committed_ms: Mapping[int, int]) -> tuple[PartitionStatus, ...]:
+        """Every partition that is assigned; `committed_ms` is when this worker last committed for each."""
         return tuple(
-            self._partition_status(number) for number, found in sorted(self._assigned.items()) if found
+            self._partition_status(number, committed_ms.get(number))
+            for number, found in sorted(self._assigned.items())
+            if found
         )
 
     def close(self) -> None:
@@ -155,6 +166,8 @@ class Assignment:
         self.tasks[number] = Task(
             self._topology, number, ready.stores, ready.positions, skew_ms=self._spec.skew_ms
         )
+        self._since_ms[number] = _now_ms()
+        self._behind_ms.pop(number, None)
         self._log.info("running", partition=number, entries=sum(ready.stores.sizes().values()))
         return True
 
@@ -180,15 +193,41 @@ class Assignment:
         for source, offset in offsets.items():
             yield TopicPartition(self._spec.connection.topic(source), number, offset)
 
-    def _partition_status(self, number: int) -> PartitionStatus:
+    def _partition_status(self, number: int, committed_ms: int | None) -> PartitionStatus:
         task = self.tasks.get(number)
         if task is None:
-            return PartitionStatus(number, running=False, positions={}, lag=0, entries={})
+            return PartitionStatus(number, running=False, positions={}, lags={}, entries={})
         positions = dict(task.positions)
-        lag = 0
-        for partition in self._named(number, positions):
+        lags = {}
+        for source, partition in zip(positions, self._named(number, positions), strict=True):
             _, end = self._consumer.get_watermark_offsets(partition, cached=True)
-            lag += max(0, end - partition.offset)
+            lags[source] = max(0, end - partition.offset)
         return PartitionStatus(
-            number, running=True, positions=positions, lag=lag, entries=task.stores.sizes()
+            number,
+            running=True,
+            positions=positions,
+            lags=lags,
+            behind_ms=self._note_behind(number, committed_ms or 0, is_behind=any(lags.values())),
+            entries=task.stores.sizes(),
+            since_ms=self._since_ms[number],
+            last_commit_ms=committed_ms,
+            oldest_ms=self._oldest_ms(task),
         )
+
+    def _note_behind(self, number: int, committed_ms: int, *, is_behind: bool) -> int | None:
+        if not is_behind:
+            self._behind_ms.pop(number, None)
+            return None
+        return max(self._behind_ms.setdefault(number, _now_ms()), committed_ms)
+
+    def _oldest_ms(self, task: Task[Any]) -> int | None:
+        if not isinstance(self._topology, Dated):
+            return None
+        began = [
+            began_ms
+            for store in self._topology.stores
+            if store.retention_ms is None
+            for value in task.stores.put_first(store.name, _LOOKED_AT)
+            if (began_ms := self._topology.began_ms(store.name, value)) is not None
+        ]
+        return min(began, default=None)

@@ -12,10 +12,24 @@ class PartitionStatus:
     running: bool
     """False while it is being restored."""
     positions: dict[str, int]
-    lag: int
-    """Offsets that are appended and not processed yet, over all inputs, as of the last fetch."""
+    lags: dict[str, int]
+    """Offsets per input that are appended and not processed yet, as of the last fetch."""
     entries: dict[str, int]
     """Entries per store."""
+    since_ms: int | None = None
+    """The wall clock when it began to run on this worker."""
+    last_commit_ms: int | None = None
+    """Of its last transaction on this worker."""
+    behind_ms: int | None = None
+    """Since when it has been behind without a commit; None when it is not behind."""
+    oldest_ms: int | None = None
+    """When the longest-waiting of the entries that were put first began, by log-append time; after a restore that order
+    is the order of their last changes."""
+
+    @property
+    def lag(self) -> int:
+        """Over all inputs."""
+        return sum(self.lags.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +48,8 @@ class WorkerStatus:
     """Producer objects so far: one more for every transaction in which a call had to be repeated."""
     tables: dict[str, int]
     """The next offset of every table topic."""
+    tables_ms: int
+    """The wall clock of the newest moment for which all tables are known to be complete; 0 for none yet."""
     partitions: tuple[PartitionStatus, ...]
 
 
@@ -52,6 +68,8 @@ class SlotState(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     """Ended and not started again yet."""
+    DRAINING = "draining"
+    """Asked to finish its transaction and end, to be started again at once (a rolling restart)."""
     ENDED = "ended"
 
 
@@ -66,3 +84,5 @@ class SlotStatus:
     worker: WorkerStatus | None
     failure: str | None
     """Why its last process ended, when that could say so; None again once a new one works."""
+    ended_ms: int | None = None
+    """The wall clock when a process of this slot last ended by itself."""

@@ -10,6 +10,7 @@ hand, and is freed some time later; so when memory is freed can never be seen. S
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from sluicegate.processors.contract import Due, Put, StoreSpec, Topology
@@ -139,6 +140,10 @@ class Stores:
     def sizes(self) -> dict[str, int]:
         """How many entries each store holds, expired ones that are not freed yet included."""
         return {name: len(entries) for name, entries in self._committed.items()}
+
+    def put_first(self, store: str, count: int) -> list[bytes]:
+        """At most so many values, those whose keys were put first; after a restore, in the order of the changelog."""
+        return list(islice(self._committed[store].values(), count))
 
     def snapshot(self) -> dict[str, dict[bytes, bytes]]:
         """A copy of the committed state without expired entries: for tests and tools, not for the hot path."""

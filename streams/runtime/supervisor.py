@@ -2,11 +2,17 @@
 
 Slot numbers make the transactional ids `<prefix>gate.<slot>`, so a worker that starts again fences its predecessor. Two
 hosts must never use the same slots: give each its own `first_slot`.
+
+A rolling restart (SIGHUP) drains one worker after the other and starts it again at once; the next one's turn comes when
+the new one works, and never when it does not. With two workers or more every partition is held by somebody all the time
+but for a rebalance.
 """
 
 import multiprocessing
 import signal
+import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
@@ -25,6 +31,12 @@ LONGEST_BACKOFF_S: Final = 10.0
 STEADY_S: Final = 30.0
 """A worker that ran for this long starts again without a long wait."""
 DRAIN_S: Final = 20.0
+SETTLED_S: Final = 3.0
+"""In a rolling restart, a worker that has said it works for this long and restores nothing is as good as before."""
+LONGEST_TURN_S: Final = 60.0
+"""A rolling restart ends when a worker does not work again after this long: the others go on as they are."""
+
+_DRAINED: Final = frozenset({EXIT_DRAINED, -signal.SIGTERM})
 
 
 @dataclass(slots=True)
@@ -40,6 +52,18 @@ class _Slot:
     started_s: float = 0.0
     start_at_s: float = 0.0
     backoff_s: float = FIRST_BACKOFF_S
+    ended_ms: int | None = None
+    works_since_s: float | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its worker works, for long enough that the group has given it its part, and restores nothing."""
+        return (
+            self.works_since_s is not None
+            and time.monotonic() - self.works_since_s >= SETTLED_S
+            and self.worker is not None
+            and all(partition.running for partition in self.worker.partitions)
+        )
 
 
 class Supervisor:
@@ -51,15 +75,37 @@ class Supervisor:
         self._context = multiprocessing.get_context("spawn")
         self._slots = [_Slot(first_slot + number) for number in range(workers)]
         self._stopping = False
+        self._rolling: deque[_Slot] = deque()
+        self._turn: _Slot | None = None
+        self._turn_ends_s = 0.0
+        self._watched_s = time.monotonic()
         self._log = structlog.get_logger("sluicegate.supervisor")
 
     @property
     def status(self) -> tuple[SlotStatus, ...]:
         """What is known of every slot, as of the last `watch`."""
         return tuple(
-            SlotStatus(slot.number, slot.state, slot.restarts, slot.last_exit, slot.worker, slot.failure)
+            SlotStatus(
+                slot.number,
+                slot.state,
+                slot.restarts,
+                slot.last_exit,
+                slot.worker,
+                slot.failure,
+                slot.ended_ms,
+            )
             for slot in self._slots
         )
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since somebody called `watch`: whether the supervisor itself lives."""
+        return time.monotonic() - self._watched_s
+
+    @property
+    def rolling(self) -> bool:
+        """Whether a rolling restart is under way."""
+        return bool(self._rolling) or self._turn is not None
 
     @property
     def ended(self) -> bool:
@@ -73,6 +119,7 @@ class Supervisor:
 
     def watch(self, timeout_s: float = 0.5) -> None:
         """Wait for news of the workers for at most this long; start again what has ended."""
+        self._watched_s = time.monotonic()
         living = [slot for slot in self._slots if slot.process is not None]
         sources = [
             source for slot in living for source in (slot.process.sentinel, slot.pipe) if source is not None
@@ -88,6 +135,11 @@ class Supervisor:
         for slot in self._slots:
             if slot.state is SlotState.WAITING and not self._stopping and time.monotonic() >= slot.start_at_s:
                 self._start(slot)
+        self._roll()
+
+    def roll(self) -> None:
+        """Start every worker again, one after the other; returns at once, `watch` does it. A second call starts over."""
+        self._rolling = deque(self._slots)
 
     def stop(self) -> None:
         """Ask every worker to finish its transaction and end; returns at once. A second call ends them at once."""
@@ -117,18 +169,41 @@ class Supervisor:
 
         SIGTERM ends a worker that has not come so far as to handle it: it had not begun, which is as good as drained.
         """
-        good = {EXIT_DRAINED, -signal.SIGTERM, None}
-        bad = [slot.last_exit for slot in self._slots if slot.last_exit not in good]
+        bad = [slot.last_exit for slot in self._slots if slot.last_exit not in {*_DRAINED, None}]
         return max(bad[0] or 0, 1) if bad else EXIT_DRAINED
+
+    def _roll(self) -> None:
+        """The next step of a rolling restart, if one is under way."""
+        if self._stopping:
+            return
+        turn = self._turn
+        if turn is not None and turn.is_settled:
+            self._turn = turn = None
+            if not self._rolling:
+                self._log.info("every worker was started again")
+        elif turn is not None and time.monotonic() >= self._turn_ends_s:
+            self._log.error("a worker does not work again, the others stay as they are", slot=turn.number)
+            self._rolling.clear()
+            self._turn = turn = None
+        if turn is None and self._rolling:
+            self._turn = slot = self._rolling.popleft()
+            self._turn_ends_s = time.monotonic() + LONGEST_TURN_S
+            if slot.process is not None and slot.process.is_alive():
+                self._log.info("starting a worker again", slot=slot.number)
+                slot.state, slot.works_since_s = SlotState.DRAINING, None
+                slot.process.terminate()
 
     def run(self, on_watch: Callable[["Supervisor"], None] | None = None) -> int:
         """Until SIGTERM or SIGINT: drain, then the exit code. A second one ends the workers at once.
 
-        `on_watch` is called about twice a second, for a status line.
+        Without a terminal SIGHUP starts a rolling restart. `on_watch` is called about twice a second, for a status line.
         """
         previous = {
             number: signal.signal(number, self._signalled) for number in (signal.SIGTERM, signal.SIGINT)
         }
+        if sys.stdin is None or not sys.stdin.isatty():
+            # On a terminal it goes on to mean that the terminal is gone.
+            previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: self.roll())
         try:
             self.start()
             while not self._stopping:
@@ -158,6 +233,7 @@ class Supervisor:
         theirs.close()
         slot.pipe = ours
         slot.worker = None
+        slot.works_since_s = None
         slot.state = SlotState.STARTING
         slot.started_s = time.monotonic()
 
@@ -175,7 +251,10 @@ class Supervisor:
         if isinstance(said, WorkerFailure):
             slot.failure = said.message
             return
-        slot.worker, slot.failure, slot.state = said, None, SlotState.RUNNING
+        slot.worker, slot.failure = said, None
+        if slot.state is not SlotState.DRAINING:
+            slot.state = SlotState.RUNNING
+            slot.works_since_s = slot.works_since_s or time.monotonic()
 
     def _note_end(self, slot: _Slot) -> None:
         slot.last_exit = slot.process.exitcode
@@ -186,6 +265,10 @@ class Supervisor:
         if self._stopping:
             slot.state = SlotState.ENDED
             return
+        if slot.state is SlotState.DRAINING and slot.last_exit in _DRAINED and not self._stopping:
+            slot.state, slot.start_at_s = SlotState.WAITING, 0.0
+            return
+        slot.ended_ms = time.time_ns() // 1_000_000
         now_s = time.monotonic()
         if now_s - slot.started_s >= STEADY_S:
             slot.backoff_s = FIRST_BACKOFF_S

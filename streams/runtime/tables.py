@@ -66,6 +66,11 @@ class TableReader(Generic[Tables]):
         """The next offset of every table topic."""
         return self._table.positions
 
+    @property
+    def known_ms(self) -> int:
+        """The newest wall-clock time for which every table is known to be complete; 0 for none."""
+        return min(self._reached_ms.values(), default=0)
+
     def read_to_end(self, now_ms: Callable[[], int], beat: Callable[[], None]) -> None:
         """At the start: return when everything has been read; TimedOutError past the limit."""
         while not self.refresh(now_ms()):

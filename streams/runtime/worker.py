@@ -72,6 +72,7 @@ class Worker:
         self._aborts_in_a_row = 0
         self._more_is_due = False
         self._last_commit_ms: int | None = None
+        self._committed_ms: dict[int, int] = {}
         self._reported_s = 0.0
         connection = spec.connection
         self._reader = RecordReader(connection)
@@ -174,6 +175,7 @@ class Worker:
         self._aborts_in_a_row = 0
         self._counts["transactions"] += 1
         self._last_commit_ms = now_ms()
+        self._committed_ms.update((task.partition, self._last_commit_ms) for task in tasks)
 
     def _abort(self, reason: MustAbort) -> None:
         self._counts["aborts"] += 1
@@ -204,7 +206,8 @@ class Worker:
                 last_commit_ms=self._last_commit_ms,
                 epochs=self._producer.epochs,
                 tables=dict(self._tables.positions),
-                partitions=self._assignment.status(),
+                tables_ms=self._tables.known_ms,
+                partitions=self._assignment.status(self._committed_ms),
                 **self._counts,
             )
         )

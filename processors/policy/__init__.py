@@ -6,7 +6,8 @@ projection, no string building, no nested loops, patterns only from the operator
 matching where it would make it weaker; a policy set in which nothing applies, and an engine that fails, deny. A file
 loads whole or not at all: every finding is named with line and column, and a failing embedded test is a finding.
 
-Refuses: an empty requirement, an unknown masking profile, a fact it cannot name, YAML anchors and tags, duplicate keys.
+Refuses: an empty requirement, a masking profile's name with a slip of the pen, a fact it cannot name, YAML anchors and
+tags, duplicate keys.
 No message and no verdict contains a value of the action; only `Policy.explain_with_raw_values` does, and says so.
 
 Where things are: `loading` goes from text to `Policy` (`document`, `section`, `reviews` and `reading` turn YAML nodes into
@@ -23,6 +24,7 @@ from .profiles import PROFILES
 from .projection import Projection, project
 from .requirement import Requirement
 from .shown import is_shown
+from .standing_streams import Stream
 from .verdict import Denial, RuleError, Verdict
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Projection",
     "Requirement",
     "RuleError",
+    "Stream",
     "Verdict",
     "is_shown",
     "load",

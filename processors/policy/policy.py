@@ -16,7 +16,7 @@ from .matching import (
     is_cut,
     value_at,
 )
-from .profiles import strictest
+from .profiles import published, strictest
 from .projection import FactPath, Projection
 from .requirement import Requirement
 from .rules import Case, PolicyFile, Rule
@@ -60,6 +60,8 @@ class Policy:
         agents: exact agent ids and `prefix/*` patterns; empty: for agents that no other policy names.
         cases: the embedded tests.
         groups: every group that some rule asks, and the most people any rule asks from it.
+        streams: the standing streams it names.
+        profiles: masking profiles that it names and that are not built in; each must be published.
     """
 
     def __init__(self, file: PolicyFile, digest: bytes, index: RuleIndex) -> None:
@@ -68,6 +70,8 @@ class Policy:
         self.agents = file.agents
         self.cases: tuple[Case, ...] = file.cases
         self.groups = _asked(file)
+        self.streams = file.streams
+        self.profiles = _published(file)
         self._default = file.default
         self._show = file.show
         self._types = file.types
@@ -211,6 +215,11 @@ def _asked(file: PolicyFile) -> dict[str, int]:
         for group, count in requirement.groups if requirement else ():
             groups[group] = max(count, groups.get(group, 0))
     return groups
+
+
+def _published(file: PolicyFile) -> frozenset[str]:
+    named = (*(rule.mask for rule in file.rules), *(stream.mask for stream in file.streams))
+    return published(strictest(*named))
 
 
 def _fact(path: FactPath, projection: Projection, *, raw: bool) -> Fact:

@@ -8,6 +8,7 @@ from sluicegate.schemas.errors import PolicyError
 from .policy import Policy
 from .projection import Projection
 from .shown import shown_by_both
+from .standing_streams import Stream, by_id
 from .verdict import Verdict, merged
 
 
@@ -27,6 +28,7 @@ class PolicySet:
         for policy in self.policies:
             for pattern in policy.agents:
                 self._named[pattern] = (*self._named.get(pattern, ()), policy)
+        self._streams = by_id(stream for policy in self.policies for stream in policy.streams)
         self._unnamed = tuple(policy for policy in self.policies if not policy.agents)
 
     def applying_to(self, agent_id: str) -> tuple[Policy, ...]:
@@ -34,6 +36,10 @@ class PolicySet:
         patterns = (agent_id, *(f"{prefix}/*" for prefix in _prefixes(agent_id)))
         found = {policy.name: policy for key in patterns for policy in self._named.get(key, ())}
         return tuple(found[name] for name in sorted(found)) or self._unnamed
+
+    def stream(self, stream_id: str) -> Stream | None:
+        """The standing stream of this id; None when no policy names it, or more than one does."""
+        return self._streams.get(stream_id)
 
     def evaluate(self, agent_id: str, projection: Projection) -> Verdict:
         """The joint verdict of the policies that apply to this agent. Total, like `Policy.evaluate`."""

@@ -10,13 +10,15 @@ A policy file is one map::
       dual: {groups: {security: 1}, quorum: 2, within: 2h, reason: required, grant: {life: 5m}}
     show: {data.export: [rows, columns.*]}      # what reviewers may see as it is, with everything below
     types: {data.export: {rows: int}}           # other types are unreadable, other names are findings
+    streams:                            # data without an action; see `reading_streams`
+      - {id: crm-nightly, from: [crm-pipeline], mask: hipaa-safe-harbor}
     rules:
       - id: bulk-waits
         on: [data.export]               # omitted: every action type
         when: action.arguments.rows > 100000    # omitted: always
         effect: review                  # or allow, or deny
         review: dual                    # a name, or a review written out
-        mask: pii-basic                 # not for deny
+        mask: pii-basic                 # or a profile that operators publish; not for deny
         grant: {life: 1m}               # not for deny; the shortest of all matching rules counts
         why: Large exports wait.
     tests:
@@ -27,7 +29,7 @@ A policy file is one map::
 
 import re
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node
 
 from sluicegate.schemas.errors import PolicyError
 
@@ -35,9 +37,10 @@ from .document import place_of, plain
 from .effect import Effect
 from .expressions import DECLARABLE
 from .findings import Findings, did_you_mean
+from .reading_streams import read_streams
 from .reviews import MAX_QUORUM, NAME, read_grant_life, read_groups, read_reviews, review_of
 from .rules import ALWAYS, Case, Expected, PolicyFile, Review, Rule
-from .section import Section
+from .section import Section, subject_of
 from .shown import MAX_PATHS, canonical, parse
 from .verdict import DEFAULT_GRANT_LIFE_MS
 
@@ -49,7 +52,7 @@ DEFAULT_REVIEW = "default"
 
 _RULE_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-_FILE = ("version", "name", "default", "agents", "reviews", "show", "types", "rules", "tests")
+_FILE = ("version", "name", "default", "agents", "reviews", "show", "types", "streams", "rules", "tests")
 _RULE = ("id", "on", "when", "effect", "review", "mask", "grant", "why")
 _CASE = ("name", "action", "expect")
 _ACTION = ("type", "agent", "arguments", "on_behalf_of", "lane")
@@ -64,12 +67,14 @@ def read(root: Node, findings: Findings) -> PolicyFile:
     reviews = read_reviews(file)
     rules = tuple(_rule(node, findings, reviews) for node in file.elements("rules"))
     _check_rules(file, rules)
+    name = file.name("name", NAME, "clinical-exports") or ""
     return PolicyFile(
-        name=file.name("name", NAME, "clinical-exports") or "",
+        name=name,
         default=_default(file, reviews),
         agents=_agents(file),
         show=_show(file),
         types=_types(file),
+        streams=read_streams(file, name),
         rules=rules,
         cases=tuple(_case(node, findings, rules) for node in file.elements("tests")),
     )
@@ -131,7 +136,7 @@ def _types(file: Section) -> dict[str, dict[str, str]]:
 
 
 def _rule(node: Node, findings: Findings, reviews: dict[str, Review | None]) -> Rule:
-    section = Section(node, findings, _subject("rule", "id", node), _RULE)
+    section = Section(node, findings, subject_of("rule", "id", node), _RULE)
     effect = Effect(section.choice("effect", tuple(Effect), required=True) or Effect.DENY)
     review = None
     if effect is Effect.REVIEW:
@@ -191,7 +196,7 @@ def _check_rules(file: Section, rules: tuple[Rule, ...]) -> None:
 
 
 def _case(node: Node, findings: Findings, rules: tuple[Rule, ...]) -> Case:
-    section = Section(node, findings, _subject("test", "name", node), _CASE)
+    section = Section(node, findings, subject_of("test", "name", node), _CASE)
     section.require("name", "a large export waits")
     section.require("action", "{type: data.export, arguments: {rows: 10}}")
     section.require("expect", "{effect: review}")
@@ -226,12 +231,3 @@ def _expected(case: Section, rules: tuple[Rule, ...]) -> Expected:
         quorum=section.whole("quorum", 1, MAX_QUORUM),
         mask=section.profile("mask"),
     )
-
-
-def _subject(kind: str, field: str, node: Node) -> str:
-    """How findings name a rule or a test: its kind and, when it has one, its name."""
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            if key.value == field and isinstance(value, ScalarNode):
-                return f"{kind} `{value.value}`"
-    return kind

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sluicegate.schemas.errors import InvariantError
 
-from .profiles import PROFILES, strictest
+from .profiles import is_well_formed, strictest
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Requirement:
         quorum: distinct people needed in total, at least the sum over the groups.
         within_ms: time between request and deadline, in milliseconds.
         reason_required: every decision must carry a reason.
-        mask: masking profile of what the action returns; None asks for none.
+        mask: masking profile of what the action returns, or several joined by `+`; None asks for none.
     """
 
     groups: tuple[tuple[str, int], ...]
@@ -42,8 +42,8 @@ class Requirement:
             )
         if self.within_ms < 1:
             raise InvariantError("a requirement's deadline must lie after the request")
-        if self.mask is not None and self.mask not in PROFILES:
-            raise InvariantError("a requirement names a masking profile that does not exist")
+        if self.mask is not None and not is_well_formed(self.mask):
+            raise InvariantError("a requirement names a masking profile that cannot exist")
 
     def stricter(self, other: "Requirement") -> "Requirement":
         """The least requirement that satisfies both: commutative, associative and idempotent."""

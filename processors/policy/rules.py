@@ -6,6 +6,7 @@ from typing import Any
 from .effect import Effect
 from .findings import Place
 from .requirement import Requirement
+from .standing_streams import Stream
 from .verdict import DEFAULT_GRANT_LIFE_MS
 
 ALWAYS = "true"
@@ -78,6 +79,7 @@ class PolicyFile:
         agents: exact agent ids and `prefix/*` patterns; empty: for agents that no other policy names.
         show: action type -> argument paths reviewers may see as they are.
         types: action type -> declared argument -> CEL type name.
+        streams: the standing streams it names.
         rules: in the order of the file.
         cases: the embedded tests.
     """
@@ -87,5 +89,6 @@ class PolicyFile:
     agents: tuple[str, ...] = ()
     show: dict[str, tuple[str, ...]] = field(default_factory=dict)
     types: dict[str, dict[str, str]] = field(default_factory=dict)
+    streams: tuple[Stream, ...] = ()
     rules: tuple[Rule, ...] = ()
     cases: tuple[Case, ...] = ()

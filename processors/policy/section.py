@@ -3,15 +3,18 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from .document import place_of
 from .durations import milliseconds, written
 from .findings import Findings, Place, did_you_mean
-from .profiles import PROFILES
+from .profiles import NAME, PROFILES
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
+_SLIP = 0.85
+"""How alike two names are when one is the other, mistyped."""
 
 
 @dataclass(slots=True)
@@ -94,8 +97,22 @@ class Section:
         return found
 
     def profile(self, name: str) -> str | None:
-        """A field that names a masking profile."""
-        return self.choice(name, PROFILES)
+        """A field that names a masking profile: a built-in one, or one that operators publish under this name.
+
+        What only looks like a built-in one is taken for a slip of the pen: it would mean nothing until somebody published it.
+        """
+        found = self.text(name)
+        if found is None or found in PROFILES:
+            return found
+        if not NAME.fullmatch(found):
+            form = f"a profile has the form `{NAME.pattern}`"
+            self.problem(self.get(name), f"`{name}` cannot be `{found}`; {form}")
+            return None
+        if near := get_close_matches(found, PROFILES, n=1, cutoff=_SLIP):
+            other = "a profile of yours needs a name that nobody takes for it"
+            self.problem(self.get(name), f"`{name}` cannot be `{found}`; did you mean `{near[0]}`? {other}")
+            return None
+        return found
 
     def whole(self, name: str, low: int, high: int) -> int | None:
         """A field that is a whole number within bounds."""
@@ -144,3 +161,12 @@ class Section:
     def section(self, name: str, known: Sequence[str] | None, subject: str | None = None) -> "Section":
         """A field that is a map; an empty one when it is absent."""
         return Section(self.get(name), self.findings, subject or self.subject, known)
+
+
+def subject_of(kind: str, field: str, node: Node) -> str:
+    """How findings name a rule, a test or a stream: its kind and, when it has one, its name."""
+    if isinstance(node, MappingNode):
+        for key, value in node.value:
+            if key.value == field and isinstance(value, ScalarNode):
+                return f"{kind} `{value.value}`"
+    return kind

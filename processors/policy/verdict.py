@@ -49,7 +49,8 @@ class Verdict:
         rules: `policy/rule` of the rules whose condition holds, in the order of the files.
         errors: the rules that erred; each counted as matching where that made the answer stricter.
         requirement: who must decide; set exactly when the effect is `review`.
-        mask: strictest masking profile of all rules that count; None asks for none.
+        mask: strictest masking profile of all rules that count; several joined by `+` while only the tables know which of
+            them that is; None asks for none.
         grant_life_ms: shortest grant life of all rules that count, in milliseconds.
         show: argument paths that reviewers may see as they are.
         whys: the operators' sentences of the rules that count.

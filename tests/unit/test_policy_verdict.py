@@ -307,7 +307,8 @@ def test_a_path_shows_its_place_and_everything_below(
         ((("b", 1), ("a", 1)), 2, 1, None),
         ((("a", 1), ("a", 1)), 2, 1, None),
         ((("a", 1),), 1, 0, None),
-        ((("a", 1),), 1, 1, "unknown"),
+        ((("a", 1),), 1, 1, "Not a name"),
+        ((("a", 1),), 1, 1, ""),
     ],
 )
 def test_a_requirement_that_could_not_hold_anything_back_cannot_be_built(

@@ -3,10 +3,7 @@
 from sluicegate.schemas.approval import FrozenRequirement
 
 from .policy import Requirement
-from .policy.profiles import strictest
-
-DEFAULT_PROFILE = "pii-basic"
-"""What masks a result when no rule says more."""
+from .policy.profiles import DEFAULT_PROFILE, strictest
 
 
 def freeze(requirement: Requirement, append_ms: int) -> FrozenRequirement:

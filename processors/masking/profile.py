@@ -19,12 +19,16 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile as the masking applies it; immutable, so it can be shared and remembered by name."""
+    """A profile as the masking applies it; immutable, so it can be shared and remembered by name.
+
+    `extends` names the built-in profile that a published one starts from, and is ranked with; None in a built-in one.
+    """
 
     name: str
     operators: Mapping[Kind, Operator]
     columns: Mapping[str, Column]
     keys: Mapping[str, Kind]
+    extends: str | None = None
 
 
 def load_profile(text: str, *, source: str) -> Profile:

@@ -12,6 +12,9 @@ from collections.abc import Callable
 # From the weakest to the strictest. This order is the only place that knows it.
 PROFILES = ("pii-basic", "limited-data-set", "hipaa-safe-harbor")
 
+DEFAULT_PROFILE = "pii-basic"
+"""What masks a result, a view or a stream when no rule says more."""
+
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 """The form of a profile's name."""
 

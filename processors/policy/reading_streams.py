@@ -3,6 +3,7 @@
 import re
 
 from .document import place_of
+from .profiles import DEFAULT_PROFILE
 from .section import Section, subject_of
 from .standing_streams import Stream
 
@@ -38,7 +39,7 @@ def read_streams(file: Section, policy: str) -> tuple[Stream, ...]:
 
 def _stream(section: Section, policy: str) -> Stream:
     name = section.name("id", _STREAM_ID, "crm-nightly") or ""
-    return Stream(name, _pipelines(section), section.profile("mask"), policy)
+    return Stream(name, _pipelines(section), section.profile("mask") or DEFAULT_PROFILE, policy)
 
 
 def _pipelines(section: Section) -> tuple[str, ...]:

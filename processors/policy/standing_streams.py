@@ -11,13 +11,13 @@ class Stream:
     Attributes:
         id: the name batches carry as `stream`.
         pipelines: who may feed it; never empty.
-        mask: the masking profile; None leaves it to the default.
+        mask: the masking profile.
         policy: name of the policy that says so.
     """
 
     id: str
     pipelines: tuple[str, ...]
-    mask: str | None
+    mask: str
     policy: str
 
 

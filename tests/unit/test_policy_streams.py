@@ -14,7 +14,7 @@ def written(streams: str, name: str = "p") -> str:
 
 
 def test_a_stream_says_who_feeds_it_and_how_it_is_masked() -> None:
-    """And knows the policy it comes from; without `mask` the default is left to the masking processor."""
+    """And knows the policy it comes from; without `mask` it is the basic profile."""
     policy = load(
         written(
             "\n  - {id: crm-nightly, from: [crm, erp], mask: hipaa-safe-harbor}"
@@ -24,7 +24,7 @@ def test_a_stream_says_who_feeds_it_and_how_it_is_masked() -> None:
     )
     assert policy.streams == (
         Stream("crm-nightly", ("crm", "erp"), "hipaa-safe-harbor", "p"),
-        Stream("a.b_c", ("crm",), None, "p"),
+        Stream("a.b_c", ("crm",), "pii-basic", "p"),
         Stream("ours", ("crm",), "our-profile", "p"),
     )
     assert policy.profiles == {"our-profile"}

@@ -24,7 +24,10 @@ _NOTHING = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """How an action ended: what a copy of it is told again."""
+    """How an action ended: what a copy of it is told again.
+
+    The digest of the result stays, so a copy's sender can still read it; its place on `exports.raw` is not worth the bytes.
+    """
 
     content_digest: bytes
     outcome: OutcomeKind

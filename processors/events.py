@@ -39,7 +39,8 @@ class Event(StrEnum):
     CLAIM_IGNORED = "claim.ignored"
     """Another executor, a second claim, a closed action: reason; the action's outcome is unchanged."""
     RECEIPT_COUNTED = "receipt.counted"
-    """grant_id, claim_id, executor, result_digest, reason (the check or failure); the action ended."""
+    """grant_id, claim_id, executor, result_digest, result_batches, reason (the check, the failure, or why no result comes
+    back); the action ended."""
     RECEIPT_IGNORED = "receipt.ignored"
     """Not the audience's own, not for the counted claim, already closed: reason."""
     RECONCILIATION_COUNTED = "reconciliation.counted"
@@ -127,6 +128,7 @@ class Reason(StrEnum):
     NOT_CLAIMED = "not-claimed"
     GRANT_EXPIRED = "grant-expired"
     LATE_RECEIPT = "late-receipt"
+    UNKNOWN_CHECK = "unknown-check"
     NO_CLAIM_IN_TIME = "no-claim-in-time"
     NO_RECEIPT_IN_TIME = "no-receipt-in-time"
     DEADLINE = "deadline"

@@ -6,6 +6,7 @@ Stores: pending, closed.  Sinks: outcomes.
 from dataclasses import dataclass
 
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
+from sluicegate.schemas.receipt import ResultPlace
 from sluicegate.schemas.state import Pending, Phase
 
 from .closed import Marker, put_marker
@@ -55,6 +56,7 @@ def tell(
     request_id: str | None = None,
     grant_id: str | None = None,
     result_digest: bytes | None = None,
+    result: ResultPlace | None = None,
     repeated: bool = False,
 ) -> Outcome:
     """An outcome of this subject, with an id that derives from the input."""
@@ -70,6 +72,7 @@ def tell(
         request_id=request_id,
         grant_id=grant_id,
         result_digest=result_digest,
+        result=result,
         repeated=repeated,
         at_ms=cause.now_ms,
     )
@@ -90,7 +93,7 @@ def close(subject: Subject, outcome: Outcome, cause: Cause, until_ms: int = 0) -
 
 
 def repeat(subject: Subject, marker: Marker, cause: Cause) -> Outcome:
-    """Tell again how an action ended."""
+    """Tell again how an action ended: with the digest of its result, without the place, which a marker does not keep."""
     return tell(
         subject,
         marker.outcome,

@@ -3,18 +3,20 @@
 Source: receipts, decisions (reconciliations), punctuation `lease`.  Store: pending.  Sinks: outcomes, audit.
 
 Only the audience's own receipt closes, and after a claim only the receipt that names that claim. Anything else is an entry and
-changes nothing.
+changes nothing. Of what a receipt says beside its ids only known codes, the class of an error, and the result's digest and place
+go on: an executor cannot write into `outcomes` or `audit` what it likes.
 """
 
 from sluicegate.schemas.decision import Reconciliation
 from sluicegate.schemas.outcome import OutcomeKind
-from sluicegate.schemas.receipt import Claim, Happened, Receipt
+from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt
 from sluicegate.schemas.state import Granted, Pending, Phase
 
 from .events import Event, Reason
 from .grants import claimed, grant_facts
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
+from .release import Check
 from .ruling import Cause, Ruling
 
 _ENDS = {
@@ -22,6 +24,8 @@ _ENDS = {
     Happened.FAILED: OutcomeKind.FAILED,
     Happened.REFUSED: OutcomeKind.REFUSED,
 }
+_CHECKS = frozenset(Check)
+_NO_RESULTS = frozenset(NoResult)
 
 
 def take_claim(pending: Pending | None, claim: Claim, cause: Cause) -> Ruling:
@@ -53,20 +57,13 @@ def take_receipt(pending: Pending | None, receipt: Receipt, cause: Cause) -> Rul
     if reason is not None or pending is None:
         # An executor that refused a used, forged or copied grant says why; nobody else's word about it counts.
         refused = receipt.happened is Happened.REFUSED and reason is not Reason.NOT_THE_AUDIENCE
-        stated = receipt.check if refused else None
+        stated = _check(receipt) if refused else None
         facts = {**_facts_of(receipt), "reason": stated or reason}
         return Ruling(Event.RECEIPT_IGNORED, facts, lane=receipt.lane)
     if pending.phase is Phase.UNKNOWN:
-        return _end(
-            pending,
-            OutcomeKind.RECONCILED,
-            Event.RECEIPT_COUNTED,
-            Reason.LATE_RECEIPT,
-            cause,
-            receipt.result_digest,
-        )
-    why = receipt.check if receipt.happened is Happened.REFUSED else receipt.failure
-    return _end(pending, _ENDS[receipt.happened], Event.RECEIPT_COUNTED, why, cause, receipt.result_digest)
+        kind, why = OutcomeKind.RECONCILED, Reason.LATE_RECEIPT
+        return _end(pending, kind, Event.RECEIPT_COUNTED, why, cause, receipt)
+    return _end(pending, _ENDS[receipt.happened], Event.RECEIPT_COUNTED, _why(receipt), cause, receipt)
 
 
 def lose(pending: Pending, cause: Cause) -> Ruling:
@@ -113,15 +110,34 @@ def _unfit(pending: Pending, receipt: Receipt) -> Reason | None:
     return None if receipt.claim_id == claim_id else Reason.OTHER_CLAIM
 
 
+def _why(receipt: Receipt) -> str | None:
+    """The reason of the outcome: the check that refused, the class of the error, or why no result comes back."""
+    match receipt.happened:
+        case Happened.REFUSED:
+            return _check(receipt)
+        case Happened.FAILED:
+            return receipt.failure
+        case Happened.EXECUTED:
+            return receipt.failure if receipt.failure in _NO_RESULTS else None
+
+
+def _check(receipt: Receipt) -> str | None:
+    if receipt.check is None or receipt.check in _CHECKS:
+        return receipt.check
+    return Reason.UNKNOWN_CHECK
+
+
 def _end(
     pending: Pending,
     outcome_kind: OutcomeKind,
     event: Event,
     reason: str | None,
     cause: Cause,
-    result_digest: bytes | None = None,
+    receipt: Receipt | None = None,
 ) -> Ruling:
     subject, granted = Subject.of(pending), _granted(pending)
+    executed = receipt is not None and receipt.happened is Happened.EXECUTED
+    digest, place = (receipt.result_digest, receipt.result) if receipt and executed else (None, None)
     outcome = tell(
         subject,
         outcome_kind,
@@ -129,9 +145,15 @@ def _end(
         reason=reason,
         request_id=granted.request_id,
         grant_id=granted.grant_id,
-        result_digest=result_digest,
+        result_digest=digest,
+        result=place if digest is not None else None,
     )
-    facts = {**grant_facts(pending), "reason": reason, "result_digest": result_digest}
+    facts = {
+        **grant_facts(pending),
+        "reason": reason,
+        "result_digest": digest,
+        "result_batches": outcome.result.batches if outcome.result else None,
+    }
     puts = close(subject, outcome, cause)
     return Ruling(event, facts, puts, (send_outcome(outcome),), (outcome,), pending.lane)
 

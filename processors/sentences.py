@@ -89,6 +89,7 @@ REASON_SENTENCES: Final[dict[Reason, str]] = {
     Reason.NOT_CLAIMED: "nobody had claimed the grant, so nothing can have been done with it",
     Reason.GRANT_EXPIRED: "the claim was appended at or after the grant's expiry",
     Reason.LATE_RECEIPT: "the receipt came after the lease, and it settles what was unknown",
+    Reason.UNKNOWN_CHECK: "the executor refused by a check that the gate does not know",
     Reason.NO_CLAIM_IN_TIME: "nobody claimed the grant before it expired",
     Reason.NO_RECEIPT_IN_TIME: "no receipt came within the executor's lease, and it is never tried again silently",
     Reason.DEADLINE: "every decision up to the deadline was read, and they were not enough",

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluicegate.schemas.audit import AuditEntry
+from sluicegate.schemas.receipt import NoResult
 
 from .events import Event
 from .release.check import SENTENCES, Check
@@ -18,7 +19,10 @@ _EVENTS = {event.value: sentence for event, sentence in EVENT_SENTENCES.items()}
 _REASONS = {reason.value: sentence for reason, sentence in REASON_SENTENCES.items()}
 _SPECIAL: dict[str, dict[str, str]] = {
     Event.RECEIPT_COUNTED: {
-        check.value: f"refused, because {sentence}" for check, sentence in SENTENCES.items()
+        **{check.value: f"refused, because {sentence}" for check, sentence in SENTENCES.items()},
+        NoResult.NOT_JSON: "what it returned is no JSON and does not come back",
+        NoResult.TOO_LARGE: "what it returned is too large and does not come back",
+        NoResult.TOO_SLOW: "what it returned could not be written in time and does not come back",
     },
     Event.RECEIPT_IGNORED: {
         check.value: f"its executor refused the grant, because {sentence}"

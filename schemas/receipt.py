@@ -31,6 +31,15 @@ class Happened(StrEnum):
     REFUSED = "refused"
 
 
+class NoResult(StrEnum):
+    """What `Receipt.failure` says of an executed action whose result does not come back; the action happened all the same."""
+
+    NOT_JSON = "result-not-json"
+    TOO_LARGE = "result-too-large"
+    TOO_SLOW = "result-too-slow"
+    """Kafka did not take all of it while one transaction lasts."""
+
+
 class ResultPlace(Wire):
     """Where the raw result stands on `exports.raw`: the offset of its first batch, and how many batches there are."""
 
@@ -41,6 +50,8 @@ class ResultPlace(Wire):
 
 class Receipt(Wire):
     """What happened to a grant. `check` names the first check that failed, `failure` the class of the handler's error.
+
+    Of an executed action `failure` is a `NoResult` when what it returned does not come back.
 
     `result_digest` is the digest of the result's last batch (see `export`), `result` where the batches stand; both are None
     when nothing was returned.

@@ -2,13 +2,14 @@
 
 import pytest
 
+from sluicegate.processors.events import Event
 from sluicegate.schemas import document
 from sluicegate.schemas.action import AccountName, Action
 from sluicegate.schemas.decision import Settled
 from sluicegate.schemas.document import DocumentKind
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.outcome import OutcomeKind
-from sluicegate.schemas.receipt import Happened
+from sluicegate.schemas.receipt import Happened, ResultPlace
 from sluicegate.streams.testing import GateDriver
 from sluicegate.streams.testing.gate_driver import ISSUER, seeded_key
 
@@ -373,3 +374,48 @@ def test_only_a_refusal_states_its_check(clinic: GateDriver, happened: Happened,
     clinic.receipt(used, None, happened, check="floor")
     clinic.run()
     assert ignored(clinic) == [reason]
+
+
+def test_what_was_returned_is_named_in_outcome_and_entry(clinic: GateDriver) -> None:
+    """Digest and place go on as the receipt says them; a copy is told the digest again, without the place."""
+    action, grant = granted(clinic)
+    place = ResultPlace(partition=1, offset=40, batches=3)
+    clinic.receipt(grant, clinic.claim(grant), result_digest=bytes(range(32)), result=place)
+    clinic.run()
+    outcome = clinic.outcome(action)
+    assert (outcome.result_digest, outcome.result) == (bytes(range(32)), place)
+    entry = next(entry for entry in clinic.entries() if entry.event == Event.RECEIPT_COUNTED)
+    assert (entry.result_digest, entry.result_batches) == (bytes(range(32)), 3)
+    clinic.send(action)
+    clinic.run()
+    assert (clinic.outcome(action).result_digest, clinic.outcome(action).result) == (bytes(range(32)), None)
+
+
+@pytest.mark.parametrize(
+    ("happened", "fields", "reason"),
+    [
+        (Happened.EXECUTED, {"failure": "result-too-large"}, "result-too-large"),
+        (Happened.EXECUTED, {"failure": "Ann-Kovac"}, None),
+        (Happened.FAILED, {"failure": "KeyError"}, "KeyError"),
+        (Happened.REFUSED, {"check": "paused"}, "paused"),
+        (Happened.REFUSED, {"check": "Ann-Kovac"}, "unknown-check"),
+    ],
+)
+def test_an_executor_does_not_write_what_it_likes_into_the_log(
+    clinic: GateDriver, happened: Happened, fields: dict[str, str], reason: str | None
+) -> None:
+    """Only codes that the gate knows, and the class of an error, become a reason."""
+    action, grant = granted(clinic)
+    clinic.receipt(grant, clinic.claim(grant), happened, **fields)
+    clinic.run()
+    assert ended(clinic, action) == (happened.value, reason)
+
+
+def test_a_check_that_nobody_knows_is_not_written_down_of_an_ignored_receipt(clinic: GateDriver) -> None:
+    """After the end too, the word of an executor is a known code or `unknown-check`."""
+    _, grant = granted(clinic)
+    clinic.receipt(grant, clinic.claim(grant))
+    clinic.run()
+    clinic.receipt(grant, None, Happened.REFUSED, check="Ann-Kovac")
+    clinic.run()
+    assert ignored(clinic) == ["unknown-check"]

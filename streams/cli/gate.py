@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sluicegate.streams.gate_workers import gate_spec
+from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.runtime.supervisor import Supervisor
 
@@ -35,10 +36,23 @@ def run(
         bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="HOST:PORT",
+            help="Serve /metrics, /healthz and /readyz here. Default: `http` of the settings.",
+        ),
+    ] = None,
+    shared: Annotated[
+        bool,
+        typer.Option("--shared", help="Other machines run workers too: their partitions need none here."),
+    ] = False,
 ) -> None:
     """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
 
-    A worker that dies is started again and goes on where its last transaction ended.
+    A worker that dies is started again and goes on where its last transaction ended. SIGHUP starts all of them again,
+    one after the other: with two or more, no action is refused for it.
 
     Example: sluicegate gate run --workers 2
     """
@@ -50,6 +64,9 @@ def run(
         workers=workers or settings.gate.workers,
         first_slot=first_slot,
     )
-    status = supervisor.run()
+    watched = Watched("gate", supervisor, settings.partitions, shared=shared or first_slot > 0)
+    gate = settings.gate
+    with serving(http or gate.http, [watched], beyond_loopback=gate.http_beyond_loopback):
+        status = supervisor.run()
     if status:
         raise typer.Exit(REFUSED)

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.kafka.embedded import Lifetime
 from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.logs import configure_logging
@@ -54,10 +55,18 @@ def up(
         deployment.start_broker(port=port, lifetime=Lifetime.WITH_PARENT)
         deployment.provision()
         deployment.start_gate(workers or settings.gate.workers)
-        note(f"up: {deployment.connection_address}; Ctrl-C stops it\n")
-        _watch(deployment, ending)
+        with serving(
+            settings.gate.http, _watched(deployment), beyond_loopback=settings.gate.http_beyond_loopback
+        ):
+            note(f"up: {deployment.connection_address}; Ctrl-C stops it\n")
+            _watch(deployment, ending)
         note("\nfinishing the transactions at hand ...")
     note("down")
+
+
+def _watched(deployment: LocalDeployment) -> list[Watched]:
+    gate = deployment.gate
+    return [] if gate is None else [Watched("gate", gate, deployment.settings.partitions)]
 
 
 def _end(ending: threading.Event) -> None:

@@ -21,6 +21,11 @@ class GateProcess:
         """What the workers said last."""
         return self._supervisor.status
 
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the workers were looked at."""
+        return self._supervisor.idle_s
+
     def start(self) -> None:
         """Start the workers and return at once."""
         self._thread.start()

@@ -92,6 +92,7 @@ class Reason(StrEnum):
     NO_POLICY = "no-policy"
     POLICY_ERROR = "policy-error"
     POLICY_CHANGED = "policy-changed"
+    NO_PROFILE = "no-profile"
     PAUSED = "paused"
     NOT_A_DELEGATOR = "not-a-delegator"
     NO_EXECUTOR = "no-executor"

@@ -54,6 +54,7 @@ REASON_SENTENCES: Final[dict[Reason, str]] = {
     Reason.NO_POLICY: "no policy is in force that speaks about it",
     Reason.POLICY_ERROR: "a rule could not be evaluated, and unknown means no",
     Reason.POLICY_CHANGED: "a policy that came into force while it waited denies it",
+    Reason.NO_PROFILE: "the policy names a masking profile that nobody has published, or several of which none is the strictest",
     Reason.PAUSED: "an operator has paused this agent, action type or executor",
     Reason.NOT_A_DELEGATOR: "the agent may not act for the person it names",
     Reason.NO_EXECUTOR: "no executor is enrolled for this action type",

@@ -1,9 +1,13 @@
 """Ask the policies in force about an action, and say the answer in codes and rule names."""
 
+from dataclasses import replace
+
 from sluicegate.schemas.action import Action
 
 from .events import Reason
-from .policy import Denial, Verdict, project
+from .masking.profile import BUILT_IN, Profile
+from .policy import Denial, Effect, Verdict, project
+from .policy.profiles import the_strictest
 from .tables import Tables
 
 MAX_RULES = 12
@@ -13,6 +17,7 @@ _DENIALS = {
     Denial.DEFAULT: Reason.POLICY_DEFAULT,
     Denial.ERROR: Reason.POLICY_ERROR,
     Denial.RULE: Reason.POLICY,
+    Denial.PROFILE: Reason.NO_PROFILE,
 }
 
 
@@ -26,7 +31,39 @@ def evaluate(tables: Tables, action: Action) -> Verdict:
         on_behalf_of=None if on_behalf_of is None else f"{on_behalf_of.issuer} {on_behalf_of.subject}",
         lane=action.lane,
     )
-    return tables.policies.evaluate(action.agent, projection)
+    return _with_one_profile(tables.policies.evaluate(action.agent, projection), tables)
+
+
+def profile_that_counts(named: str, tables: Tables) -> Profile | None:
+    """The one masking profile of those that policies name together; None when there is none that is surely strict enough."""
+    name = the_strictest(named, lambda one: _extended(tables, one))
+    return None if name is None else BUILT_IN.get(name) or tables.profiles[name]
+
+
+def _extended(tables: Tables, name: str) -> str | None:
+    profile = tables.profiles.get(name)
+    return None if profile is None else profile.extends
+
+
+def _with_one_profile(verdict: Verdict, tables: Tables) -> Verdict:
+    """The verdict with the profile that counts; where none does, what it lets pass could not be masked, so it denies."""
+    if verdict.mask is None or verdict.effect is Effect.DENY or verdict.mask in BUILT_IN:
+        return verdict
+    profile = profile_that_counts(verdict.mask, tables)
+    if profile is None:
+        return replace(
+            verdict,
+            effect=Effect.DENY,
+            requirement=None,
+            reason=f"no profile for `{verdict.mask}`: publish it, or let rules that meet name one",
+            denial=Denial.PROFILE,
+        )
+    required = verdict.requirement
+    return replace(
+        verdict,
+        mask=profile.name,
+        requirement=None if required is None else replace(required, mask=profile.name),
+    )
 
 
 def why_denied(verdict: Verdict) -> Reason:

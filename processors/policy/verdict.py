@@ -19,12 +19,16 @@ DEFAULT_GRANT_LIFE_MS = 5 * MINUTE_MS
 
 
 class Denial(IntEnum):
-    """What denies an action; where several do, the largest says most about it."""
+    """What denies an action; where several do, the largest says most about it.
+
+    `PROFILE` is for whoever knows which masking profiles are published: the policy asks for one that cannot be used.
+    """
 
     NO_POLICY = 0
     DEFAULT = 1
     ERROR = 2
     RULE = 3
+    PROFILE = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,11 +16,14 @@ from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.clients.audit_export import json_line, verify_json_lines
 from sluicegate.streams.clients.audit_reader import AuditReader, Selection
+from sluicegate.streams.lake.checking import FolderReport, check_folder
+from sluicegate.streams.lake.export import Exported
 
+from .bars import bar
 from .failures import REFUSED, Commands, reason_of
 from .invocation import invocation
 from .options import AsJson
-from .screen import clock, note, print_json, print_line, rows, say
+from .screen import clock, note, print_json, print_json_line, print_line, rows, say
 from .times import since_ms
 
 app = typer.Typer(name="audit", cls=Commands, no_args_is_help=True)
@@ -89,9 +93,60 @@ def replay(
     _print_each((one for one in reader.entries(wanted) if one.offset >= first), as_json=as_json)
 
 
+@app.command()
+def export(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A new folder, or one that an export made before.")
+    ],
+    *,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what comes later, until Ctrl-C.")
+    ] = False,
+    every: Annotated[
+        float, typer.Option("--every", metavar="SECONDS", min=1.0, help="With --follow: how often.")
+    ] = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Write the audit log to Parquet files, one per UTC day and partition, from where the last export ended.
+
+    Again changes nothing but what is new. `sluicegate verify FOLDER` checks it anywhere, without Kafka. Needs the extra `lake`.
+
+    Example: sluicegate audit export audit-lake
+    """
+    reader = AuditReader.connect(settings=invocation(ctx).settings)
+    while True:
+        with bar() as shown:
+            exported = reader.export(folder, lambda done, of: shown.update("exporting", done, of))
+        _print_exported(folder, exported, as_json=as_json)
+        if not follow:
+            return
+        time.sleep(every)
+
+
+def _print_exported(folder: Path, exported: Exported, *, as_json: bool) -> None:
+    if as_json:
+        print_json_line({"folder": str(folder)} | exported.to_json())
+        return
+    say(f"{exported.entries} entries exported, {exported.rows} are in {exported.files} files of `{folder}`")
+    if exported.unreadable:
+        note(f"{exported.unreadable} records are no entries: they were kept as they are, see `unreadable`")
+    say(f"manifest {exported.digest}: noted elsewhere, it shows any later change")
+
+
 def verify(
     ctx: typer.Context,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="Verify what `audit export` wrote, without any Kafka."),
+    ] = None,
     *,
+    from_middle: Annotated[
+        bool,
+        typer.Option(
+            "--from-middle", help="Accept a history whose beginning is missing: nothing before it is proven."
+        ),
+    ] = False,
     export: Annotated[
         str | None,
         typer.Option(
@@ -100,19 +155,31 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check from `audit` alone that the gate kept its promises.
+    """Check from `audit` alone that the gate kept its promises: on the topic, on a folder, or on a file.
 
-    Exit status 1 when it did not, or when there is nothing to check.
+    Exit status 1 when it did not, when a file is not what was exported, when there is nothing to check, and when the beginning
+    of the history is missing without `--from-middle`.
 
     Example: sluicegate verify
     """
-    report = _verified(ctx, export)
+    if folder is not None and export is not None:
+        raise ConfigurationError("name a folder, or a file with `--export`, not both")
+    found = _checked(folder) if folder is not None else _verified(ctx, export)
+    report = found.report if isinstance(found, FolderReport) else found
+    accepted = found.ok and (report.is_complete or from_middle)
     if as_json:
-        print_json(report.to_json())
+        print_json(found.to_json() | {"ok": accepted})
     else:
-        print_report(report)
-    if not report.ok:
+        _print_found(found)
+        if found.ok and not accepted:
+            note("the beginning is missing, so this is no proof: `--from-middle` accepts it")
+    if not accepted:
         raise typer.Exit(REFUSED)
+
+
+def _checked(folder: Path) -> FolderReport:
+    with bar() as shown:
+        return check_folder(folder, lambda done, of: shown.update("verifying", done, of))
 
 
 def _verified(ctx: typer.Context, export: str | None) -> Report:
@@ -125,6 +192,21 @@ def _verified(ctx: typer.Context, export: str | None) -> Report:
             return verify_json_lines(lines)
     except OSError as error:
         raise ConfigurationError(f"`{export}` cannot be read: {reason_of(error)}") from None
+
+
+def _print_found(found: Report | FolderReport) -> None:
+    if isinstance(found, Report):
+        print_report(found)
+        return
+    for problem in found.problems[:MOST_FINDINGS]:
+        say(str(problem))
+    if found.problem_count > MOST_FINDINGS:
+        note(f"{found.problem_count - MOST_FINDINGS} more problems with files: --json lists them")
+    print_report(found.report)
+    if found.problem_count:
+        say(found.verdict)
+    if found.digest is not None:
+        say(f"{found.files} files, manifest {found.digest}")
 
 
 def print_report(report: Report) -> None:

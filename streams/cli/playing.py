@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.local import LocalDeployment
@@ -19,10 +18,11 @@ from sluicegate.streams.play.results import COLUMNS, Tallies, percentiles, talli
 from sluicegate.streams.settings import find_file
 
 from .audits import print_report
+from .bars import Bar, bar
 from .failures import REFUSED
 from .invocation import Invocation, invocation
 from .options import AsJson
-from .screen import error_console, print_json, rows, say
+from .screen import print_json, rows, say
 
 
 def play(
@@ -59,7 +59,7 @@ def play(
     calls = read_recording(recording)
     text = _read_policy(policy)
     configure_logging(level=logging.CRITICAL)
-    with _progress() as progress, _deployment(invocation(ctx), workers, progress) as deployment:
+    with bar() as progress, _deployment(invocation(ctx), workers, progress) as deployment:
         player = Player(
             deployment, calls, text, approve_when=approve_when, progress=progress.update, timeout_s=timeout
         )
@@ -97,7 +97,7 @@ def _read_policy(path: Path) -> str:
 
 
 @contextmanager
-def _deployment(called: Invocation, workers: int, progress: "_Bars") -> Iterator[LocalDeployment]:
+def _deployment(called: Invocation, workers: int, progress: Bar) -> Iterator[LocalDeployment]:
     configured = (
         called.config is not None or find_file(Path.cwd()) is not None or "SLUICEGATE_BOOTSTRAP" in os.environ
     )
@@ -107,27 +107,6 @@ def _deployment(called: Invocation, workers: int, progress: "_Bars") -> Iterator
     else:
         with LocalDeployment.temporary(workers=workers, said=progress.say) as deployment:
             yield deployment
-
-
-class _Bars:
-    """One bar on standard error; silent where nobody watches."""
-
-    def __init__(self, bars: Progress) -> None:
-        self._bars = bars
-        self._task = bars.add_task("starting", total=None)
-
-    def say(self, what: str) -> None:
-        self._bars.update(self._task, description=what, total=None, completed=0)
-
-    def update(self, what: str, done: int, total: int) -> None:
-        self._bars.update(self._task, description=what, completed=done, total=total)
-
-
-@contextmanager
-def _progress() -> Iterator[_Bars]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=error_console(), transient=True) as bars:
-        yield _Bars(bars)
 
 
 def _print(played: Played) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any, Final, Self
 
 from sluicegate.processors.contract import Record
@@ -11,6 +13,11 @@ from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.errors import RecordError
 from sluicegate.streams.kafka.connection import Connection, connect_as
 from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.lake.arrow import arrow
+from sluicegate.streams.lake.columns import schema
+from sluicegate.streams.lake.export import Exported, export
+from sluicegate.streams.lake.rows import batch_of_placed
+from sluicegate.streams.lake.source import AuditSource
 from sluicegate.streams.settings import Settings, load
 
 from .audit_export import json_line, row
@@ -18,6 +25,8 @@ from .reading import read_record
 from .topic_reader import From, TopicReader
 
 TOPIC: Final = "audit"
+TABLE_ROWS: Final = 4_096
+"""Entries of one table that `tables` yields."""
 _POLL_S: Final = 0.5
 _PROGRESS_EVERY: Final = 1_000
 
@@ -110,6 +119,27 @@ class AuditReader:
     def json_lines(self, selection: Selection = EVERYTHING) -> Iterator[str]:
         """As `entries`, one line of JSON each, without the line break; `verify_json_lines` takes them back."""
         return map(json_line, self.entries(selection))
+
+    def tables(self, selection: Selection = EVERYTHING, *, rows: int = TABLE_ROWS) -> Iterator[Any]:
+        """As `entries`, as pyarrow Tables of at most `rows` rows, with the columns of an export (`sluicegate.streams.lake`).
+
+        ConfigurationError without pyarrow, which the extra `lake` installs.
+        """
+        table, found = arrow().Table, self.entries(selection)
+        while taken := list(islice(found, rows)):
+            yield table.from_batches([batch_of_placed(taken)])
+
+    def to_arrow(self, selection: Selection = EVERYTHING) -> Any:
+        """As `tables`, as one pyarrow Table in memory; without entries it has columns and no rows."""
+        pa = arrow()
+        return pa.concat_tables([pa.Table.from_batches([], schema()), *self.tables(selection)])
+
+    def export(self, folder: Path, progress: Progress = _in_silence) -> Exported:
+        """Write to `folder`, as Parquet, what is committed as of the call and not there yet.
+
+        Here a record that is no entry is a row like any other: it is kept as its bytes.
+        """
+        return export(AuditSource(self._connection), folder, progress)
 
     def tail(self, selection: Selection = EVERYTHING, *, idle_s: float | None = None) -> Iterator[Placed]:
         """Follow: what comes after the first `next` of the iterator, or from `since_ms` or `offsets` on.

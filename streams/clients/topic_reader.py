@@ -34,8 +34,8 @@ class From(Enum):
     """After everything that stands there now."""
 
 
-Start = From | int
-"""A place, or a log-append time in milliseconds since the epoch: the first record at or after it."""
+Start = From | int | Mapping[int, int]
+"""A place; a log-append time in milliseconds since the epoch: the first record at or after it; or an offset per partition."""
 
 
 class TopicReader:
@@ -92,6 +92,13 @@ class TopicReader:
         except KafkaException as error:
             raise self._explained(error) from None
 
+    def begins(self) -> dict[int, int]:
+        """The first offset that retention has left in each partition, as of now."""
+        try:
+            return {place.partition: self._watermarks(place)[0] for place in self._assigned}
+        except KafkaException as error:
+            raise self._explained(error) from None
+
     def to_end(self, timeout_s: float = 60.0) -> Iterator[Record]:
         """Every record up to the end as of now; TimedOutError when nothing at all arrives for `timeout_s`."""
         ends = self.ends()
@@ -129,6 +136,8 @@ class TopicReader:
             starts = {number: low for number, (low, _) in marks.items()}
         elif isinstance(start, int):
             starts = self._at_time(start, marks)
+        elif isinstance(start, Mapping):
+            starts = {number: start[number] for number in marks}
         else:
             starts = {number: high for number, (_, high) in marks.items()}
         name = self._connection.topic(self.topic)

@@ -43,7 +43,7 @@ def test_the_commands_are_exactly_these() -> None:
         *(f"identity add {kind}" for kind in ("person", "account", "group", "agent", "bridge", "gate")),
         *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "demo"),
         *("submit", "sign", "withdraw", "inbox", "approve", "reject", "reconcile"),
-        *("show", "audit tail", "audit replay", "verify", "dlq list", "dlq show"),
+        *("show", "audit tail", "audit replay", "audit export", "verify", "dlq list", "dlq show"),
     }  # fmt: skip
 
 

@@ -36,13 +36,9 @@ def evaluate(tables: Tables, action: Action) -> Verdict:
 
 def profile_that_counts(named: str, tables: Tables) -> Profile | None:
     """The one masking profile of those that policies name together; None when there is none that is surely strict enough."""
-    name = the_strictest(named, lambda one: _extended(tables, one))
+    extended = {name: profile.extends for name, profile in tables.profiles.items()}
+    name = the_strictest(named, extended)
     return None if name is None else BUILT_IN.get(name) or tables.profiles[name]
-
-
-def _extended(tables: Tables, name: str) -> str | None:
-    profile = tables.profiles.get(name)
-    return None if profile is None else profile.extends
 
 
 def _with_one_profile(verdict: Verdict, tables: Tables) -> Verdict:

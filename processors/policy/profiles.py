@@ -7,7 +7,7 @@ what the other masks.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 
 # From the weakest to the strictest. This order is the only place that knows it.
 PROFILES = ("pii-basic", "limited-data-set", "hipaa-safe-harbor")
@@ -36,16 +36,19 @@ def strictest(*names: str | None) -> str | None:
     return _AND.join(sorted(published | ({built_in} if built_in else set())))
 
 
-def the_strictest(named: str, base_of: Callable[[str], str | None]) -> str | None:
-    """The one profile that counts of those that are named together; `base_of` says which built-in one a published one extends.
+def the_strictest(named: str, extended: Mapping[str, str | None]) -> str | None:
+    """The one profile that counts of those that are named together; `extended` says which one each published one extends.
 
-    None when one of them is not published, or when two of the highest rank are named: unknown means no.
+    None when one of them is not published, when two of the highest rank are named, and when one of several extends no built-in
+    profile, so that nothing is known about its rank: unknown means no.
     """
-    if named in _RANKS:
+    names = named.split(_AND)
+    if not all(name in PROFILES or name in extended for name in names):
+        return None
+    if len(names) == 1:
         return named
-    bases = {name: name if name in _RANKS else base_of(name) for name in named.split(_AND)}
-    # A base that is no built-in profile has no rank, so nothing is known about what extends it.
-    if any(base not in PROFILES for base in bases.values()):
+    bases = {name: name if name in PROFILES else extended[name] for name in names}
+    if not all(base in PROFILES for base in bases.values()):
         return None
     highest = max(_RANKS[base] for base in bases.values())
     first, *others = [name for name, base in bases.items() if _RANKS[base] == highest]

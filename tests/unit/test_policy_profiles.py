@@ -7,7 +7,13 @@ import pytest
 from sluicegate.processors.policy import PROFILES, load, project
 from sluicegate.processors.policy.profiles import published, strictest, the_strictest
 
-BASES = {"ours": "pii-basic", "theirs": "pii-basic", "clinic": "hipaa-safe-harbor", "odd": "ours"}
+BASES = {
+    "ours": "pii-basic",
+    "theirs": "pii-basic",
+    "clinic": "hipaa-safe-harbor",
+    "odd": "ours",
+    "alone": None,
+}
 
 
 @pytest.mark.parametrize(
@@ -45,13 +51,16 @@ def test_a_policy_keeps_every_profile_that_only_the_tables_can_rank(
         ("clinic+hipaa-safe-harbor", None),
         ("nobody", None),
         ("hipaa-safe-harbor+nobody", None),
-        ("odd", None),
+        ("alone", "alone"),
+        ("alone+pii-basic", None),
+        ("odd", "odd"),
+        ("odd+pii-basic", None),
         ("", None),
     ],
 )
 def test_a_published_profile_ranks_with_the_one_it_extends(named: str, wanted: str | None) -> None:
     """Two of the highest rank: none is the stricter one. One that is not published: nothing counts."""
-    assert the_strictest(named, BASES.get) == wanted
+    assert the_strictest(named, BASES) == wanted
 
 
 def test_published_profiles_are_those_that_are_not_built_in() -> None:

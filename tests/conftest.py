@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-import structlog
 
 from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.kafka.embedded import EmbeddedBroker, temporary_broker
+from sluicegate.streams.logs import silence_logging
 from sluicegate.streams.testing.cluster import Cluster
 
 # Scenarios are no test files, and yet their assertions should say what they saw.
@@ -30,7 +30,7 @@ def broker() -> Iterator[EmbeddedBroker]:
 def _own_logging() -> Iterator[None]:
     """A command that a test runs in this process sets up logging for itself, not for the tests after it."""
     yield
-    structlog.reset_defaults()
+    silence_logging()
 
 
 @pytest.fixture

@@ -36,8 +36,6 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final, Self
 
-import structlog
-
 from sluicegate.processors.contract import Record
 from sluicegate.processors.directory import SignerKind
 from sluicegate.processors.release import Check, Post, examine, stopped
@@ -51,6 +49,7 @@ from sluicegate.schemas.keys import PrivateKey, PublicKey
 from sluicegate.schemas.receipt import Claim
 from sluicegate.streams.kafka.connection import Connection, connect
 from sluicegate.streams.kafka.principals import Principal, Role
+from sluicegate.streams.logs import get_logger
 from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.pace import MARKERS_S
 from sluicegate.streams.runtime.transaction import MustAbort
@@ -133,7 +132,7 @@ class Executor:
         self._most = 1
         self._aborts_in_a_row = 0
         self._committed_s = 0.0
-        self._log = structlog.get_logger("sluicegate.executor").bind(executor=self.name, slot=slot)
+        self._log = get_logger("sluicegate.executor").bind(executor=self.name, slot=slot)
 
     @classmethod
     def connect(

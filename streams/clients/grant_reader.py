@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from sluicegate.processors.contract import Record
 from sluicegate.schemas.errors import TimedOutError
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.logs import get_logger
 from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.records import RecordReader, raise_for
 from sluicegate.streams.runtime.task import Progress
@@ -119,7 +119,7 @@ class GrantReader:
             self.consumer.resume([start])
             self._books[partition] = book
             del self._waiting[partition]
-            structlog.get_logger().info("restored claims", partition=partition, known=len(book))
+            get_logger("sluicegate.clients").info("restored claims", partition=partition, known=len(book))
 
     def _seek(self, place: TopicPartition) -> bool:
         """Read on from there; False when the partition is not the client's to seek in (yet, or any more)."""

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from typing import Final
 from weakref import WeakValueDictionary
 
-import structlog
-
 from sluicegate.processors.contract import Record
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.errors import RecordError
 from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.outcome import Outcome
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.logs import get_logger
 
 from .follower import Follower
 from .outcome_history import OutcomeHistory
@@ -29,7 +28,7 @@ REMEMBERED: Final = 10_000
 TOPIC: Final = "outcomes"
 
 _Key = tuple[str, str]
-_log = structlog.get_logger()
+_log = get_logger("sluicegate.clients")
 
 
 class OutcomeFeed:

@@ -3,9 +3,8 @@
 import time
 from typing import Final
 
-import structlog
-
 from sluicegate.schemas.errors import TimedOutError
+from sluicegate.streams.logs import get_logger
 
 from .outcome_history import Awaited
 
@@ -15,7 +14,7 @@ _MAYBE_DEAD: Final = (
     "it may be a dead letter (unknown key, wrong lane, another deployment) or no gate runs: "
     "see `sluicegate dlq list` and `sluicegate show`"
 )
-_log = structlog.get_logger()
+_log = get_logger("sluicegate.clients")
 
 
 class Patience:

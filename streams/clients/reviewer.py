@@ -22,8 +22,6 @@ from collections.abc import Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, Self
 
-import structlog
-
 from sluicegate.processors.contract import Position, Record
 from sluicegate.schemas.action import AccountName
 from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
@@ -33,6 +31,7 @@ from sluicegate.schemas.errors import ConfigurationError, RecordError, RefusedEr
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.kafka.connection import Connection, connect_as
 from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.logs import get_logger
 from sluicegate.streams.settings import Settings, load
 from sluicegate.streams.state_folder import StateFolder
 
@@ -48,7 +47,7 @@ TOPIC: Final = "approvals"
 DEFAULT_WAIT_S: Final = 30.0
 _POLL_S: Final = 0.2
 
-_log = structlog.get_logger()
+_log = get_logger("sluicegate.clients")
 
 
 class ReviewerClient:

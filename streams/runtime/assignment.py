@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sluicegate.processors.contract import Dated, Topology
 from sluicegate.schemas.errors import TimedOutError
+from sluicegate.streams.logs import get_logger
 
 from .end_offsets import EndOffsets
 from .records import RecordReader
@@ -54,7 +54,7 @@ class Assignment:
         self._topology = topology
         self._consumer = consumer
         self._watchdog = watchdog
-        self._log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
+        self._log = get_logger("sluicegate.worker").bind(slot=slot)
         self._reader = RecordReader(spec.connection)
         self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence)
         self._assigned: dict[int, dict[str, TopicPartition]] = {}

@@ -6,11 +6,10 @@ from multiprocessing.connection import Connection as Pipe
 from types import FrameType
 from typing import Final
 
-import structlog
 from confluent_kafka import KafkaException
 
 from sluicegate.schemas.errors import SluicegateError
-from sluicegate.streams.logs import configure_logging
+from sluicegate.streams.logs import configure_logging, get_logger
 
 from .producer import UnclearError
 from .spec import WorkerSpec
@@ -78,7 +77,7 @@ def _reporter(pipe: Pipe | None) -> Callable[[WorkerStatus | WorkerFailure], Non
 
 
 def _say_why(slot: int, error: Exception) -> str:
-    log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
+    log = get_logger("sluicegate.worker").bind(slot=slot)
     ours = isinstance(error, SluicegateError | UnclearError | MustAbort)
     because = str(error) if ours else type(error).__name__
     if isinstance(error, KafkaException):

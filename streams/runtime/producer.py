@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from sluicegate.schemas.envelope import Headers
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.logs import get_logger
 
 from .task import Progress
 from .transaction import MustAbort
@@ -76,7 +76,9 @@ class KafkaProducer:
     def begin(self) -> None:
         """Start a transaction, with a new producer object when the last one had to repeat a call."""
         if self._repeated:
-            structlog.get_logger().warning("a call had to be repeated, changing to a new producer epoch")
+            get_logger("sluicegate.worker").warning(
+                "a call had to be repeated, changing to a new producer epoch"
+            )
             self._producer = self._open()
             self._repeated = False
         self._failed.clear()
@@ -174,7 +176,7 @@ class KafkaProducer:
         if not is_retriable or error.fatal() or time.monotonic() > deadline:
             raise self._meaning(error, doing)
         self._repeated = True
-        structlog.get_logger().warning("repeating a call", doing=doing, code=error.name())
+        get_logger("sluicegate.worker").warning("repeating a call", doing=doing, code=error.name())
         time.sleep(0.01)
 
     def _meaning(self, error: KafkaError, doing: str) -> Exception:

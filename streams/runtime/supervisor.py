@@ -20,7 +20,7 @@ from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any, Final
 
-import structlog
+from sluicegate.streams.logs import get_logger
 
 from .process import EXIT_DRAINED, work
 from .spec import WorkerSpec
@@ -79,7 +79,7 @@ class Supervisor:
         self._turn: _Slot | None = None
         self._turn_ends_s = 0.0
         self._watched_s = time.monotonic()
-        self._log = structlog.get_logger("sluicegate.supervisor")
+        self._log = get_logger("sluicegate.supervisor")
 
     @property
     def status(self) -> tuple[SlotStatus, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
-import structlog
+from sluicegate.streams.logs import get_logger
 
 EXIT_STUCK: Final = 75
 """EX_TEMPFAIL of sysexits.h: the watchdog ended the process."""
@@ -53,6 +53,8 @@ class Watchdog:
             if time.monotonic() - since > self._limit_s:
                 # INVARIANT: a log that cannot be written (standard error is gone) must not keep a stuck process alive.
                 with contextlib.suppress(Exception):
-                    structlog.get_logger().error("a call does not return, ending the process", doing=doing)
+                    get_logger("sluicegate.worker").error(
+                        "a call does not return, ending the process", doing=doing
+                    )
                 self._end(EXIT_STUCK)
                 return

@@ -17,12 +17,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import structlog
 from confluent_kafka import Consumer, Message
 
 from sluicegate.processors.contract import Record
 from sluicegate.schemas.errors import InvariantError
 from sluicegate.schemas.keys import PrivateKey
+from sluicegate.streams.logs import get_logger
 
 from .assignment import Assignment
 from .end_offsets import EndOffsets
@@ -63,7 +63,7 @@ class Worker:
         self._slot = slot
         self._watchdog = watchdog
         self._report = report
-        self._log = structlog.get_logger("sluicegate.worker").bind(slot=slot)
+        self._log = get_logger("sluicegate.worker").bind(slot=slot)
         self._topology = spec.topology()
         self._key = PrivateKey.from_text(spec.key) if spec.key else None
         self._stop = stop

@@ -201,6 +201,7 @@ class _Line(str):
     """A rendered line that still knows its fields: the handler of a program renders it again in its own form."""
 
     __slots__ = ("fields",)
+    fields: Mapping[str, Any]
 
     def __new__(cls, fields: Mapping[str, Any]) -> Self:
         line = super().__new__(cls, _plain(fields))

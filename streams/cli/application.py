@@ -21,12 +21,14 @@ from . import (
     identities,
     initialising,
     key_files,
+    mask,
     playing,
     policies,
     reconciling,
     reviews,
     running,
     showing,
+    stacking,
     stories,
     topics,
 )
@@ -88,6 +90,8 @@ app.add_typer(identities.app, rich_help_panel=SET_UP)
 app.add_typer(executors.app, rich_help_panel=SET_UP)
 app.add_typer(policies.app, rich_help_panel=SET_UP)
 app.add_typer(gate.app, rich_help_panel=SET_UP)
+app.add_typer(mask.app, rich_help_panel=SET_UP)
+app.add_typer(stacking.app, rich_help_panel=SET_UP)
 app.command("up", rich_help_panel=SET_UP)(running.up)
 app.command("play", rich_help_panel=SET_UP)(playing.play)
 app.command("demo", rich_help_panel=SET_UP)(showing.demo)

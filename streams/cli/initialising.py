@@ -1,13 +1,16 @@
 """`init`: a starter folder that works as it is."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from sluicegate.streams.clients.privacy_key import NAME as PRIVACY_KEY
+from sluicegate.streams.clients.privacy_key import privacy_key_or_new
 from sluicegate.streams.clients.signed_record import random_id
 from sluicegate.streams.clients.stored_key import key_or_new
-from sluicegate.streams.settings import FILE_NAME, find_file
+from sluicegate.streams.masking_workers import MASKING_KEY
+from sluicegate.streams.settings import FILE_NAME, Settings, find_file
 from sluicegate.streams.state_folder import StateFolder
 
 from . import starter
@@ -58,8 +61,11 @@ def init(
     note("\n" + NEXT.format(where=where))
 
 
-def write_starter(folder: Path, state: StateFolder) -> dict[str, bool]:
-    """Write what is missing; the name of each file, and whether it was written now."""
+def write_starter(folder: Path, state: StateFolder, settings: Settings | None = None) -> dict[str, bool]:
+    """Write what is missing; the name of each file, and whether it was written now.
+
+    `settings` names another cluster, deployment and number of partitions than a starter folder has.
+    """
     operator, made = key_or_new(state, OPERATOR)
     done = {f"{STATE}/keys/{OPERATOR}.ed25519": made}
     files = starter.Starter(
@@ -68,6 +74,7 @@ def write_starter(folder: Path, state: StateFolder) -> dict[str, bool]:
         owner=_person_id(),
         reviewer=_person_id(),
         second_reviewer=_person_id(),
+        **_chosen(settings),
     )
     for name, content in {
         FILE_NAME: files.settings(),
@@ -78,7 +85,13 @@ def write_starter(folder: Path, state: StateFolder) -> dict[str, bool]:
         done[name] = _write_new(folder / name, content)
     for name in read_identities(folder / IDENTITIES).keyless():
         _, done[f"{STATE}/keys/{name}.ed25519"] = key_or_new(state, name)
+    _, done[f"{STATE}/keys/{MASKING_KEY}.ed25519"] = key_or_new(state, MASKING_KEY)
+    _, done[f"{STATE}/keys/{PRIVACY_KEY}"] = privacy_key_or_new(state)
     return done
+
+
+def _chosen(settings: Settings | None) -> dict[str, Any]:
+    return {} if settings is None else settings.model_dump(include={"deployment", "partitions", "bootstrap"})
 
 
 def _person_id() -> str:

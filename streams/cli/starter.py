@@ -20,10 +20,21 @@ class Starter:
     reviewer: str
     """Person id of the one who may review."""
     second_reviewer: str
+    deployment: str = "development"
+    partitions: int = 6
+    bootstrap: str | None = None
+    """None leaves the line as a comment: the development broker of this machine."""
 
     def settings(self) -> str:
         """`sluicegate.toml`."""
-        return _SETTINGS.substitute(key_id=self.operator_key_id, key=self.operator_key)
+        cluster = _NO_CLUSTER if self.bootstrap is None else f'bootstrap = "{self.bootstrap}"'
+        return _SETTINGS.substitute(
+            key_id=self.operator_key_id,
+            key=self.operator_key,
+            deployment=self.deployment,
+            partitions=self.partitions,
+            cluster=cluster,
+        )
 
     def identities(self) -> str:
         """`identities.toml`."""
@@ -42,18 +53,20 @@ IGNORED: Final = """\
 .sluicegate/
 """
 
+_NO_CLUSTER: Final = '# bootstrap = "kafka-1.example:9093,kafka-2.example:9093"'
+
 _SETTINGS: Final = Template("""\
 # Settings of sluicegate. Every one can be overlaid by the environment: SLUICEGATE_GATE__WORKERS=2.
 # `sluicegate config show` prints what is in force.
 
 # Named in every signed record: what is signed for one deployment means nothing in another.
-deployment = "development"
+deployment = "$deployment"
 
 # The cluster. Without it, the development broker of `sluicegate broker start` is used.
-# bootstrap = "kafka-1.example:9093,kafka-2.example:9093"
+$cluster
 
 # Of every topic about actions. Chosen once: it cannot change after the topics exist.
-partitions = 6
+partitions = $partitions
 
 # Private keys, passwords and the development broker's data; nobody else may read it, git must not see it.
 state_dir = ".sluicegate"

@@ -10,6 +10,10 @@ from pathlib import Path
 from .broker_folder import BrokerFolder, Ports
 
 SUPER_USER = "broker"
+CONTAINER_DATA = "/var/lib/kafka/data"
+"""Where the official image of Apache Kafka keeps its data: a volume of its own."""
+CONTAINER_CONTROLLER_PORT = 19_093
+"""On loopback inside the container; out of the way of a client port that somebody chooses."""
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
@@ -29,39 +33,63 @@ LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 
 def broker_properties(folder: BrokerFolder, ports: Ports, password: str) -> str:
     """The text of `server.properties`; holds the broker's own password."""
-    login = f'{_PLAIN} required username="{SUPER_USER}" password="{password}" user_{SUPER_USER}="{password}";'
     listeners = f"CLIENT://127.0.0.1:{ports.client},CONTROLLER://127.0.0.1:{ports.controller}"
     return _text(
         {
-            "process.roles": "broker,controller",
-            "node.id": 1,
             "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports.controller}",
             "listeners": listeners,
             "advertised.listeners": listeners,
-            "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
-            "inter.broker.listener.name": "CLIENT",
-            "controller.listener.names": "CONTROLLER",
-            "sasl.mechanism.inter.broker.protocol": "PLAIN",
-            "sasl.mechanism.controller.protocol": "PLAIN",
-            "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-256,PLAIN",
-            "listener.name.client.scram-sha-256.sasl.jaas.config": f"{_SCRAM} required;",
-            "listener.name.client.plain.sasl.jaas.config": login,
-            "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
-            "listener.name.controller.plain.sasl.jaas.config": login,
-            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-            "super.users": f"User:{SUPER_USER}",
-            "allow.everyone.if.no.acl.found": "false",
-            "auto.create.topics.enable": "false",
-            "delete.topic.enable": "false",
             "log.dirs": folder.data,
-            **_SINGLE_NODE,
-            **_SMALL,
-            **_GROUPS,
+            **_secured(password),
         }
     )
 
 
-_SINGLE_NODE = {
+def container_properties(port: int, password: str) -> str:
+    """`server.properties` for a container of the official image, mounted at `/mnt/shared/config`; holds the password.
+
+    A published port reaches the container from outside its loopback, so the listener takes every address of the
+    container. What it tells clients is `127.0.0.1:port`: the same within the container's network and, when the same
+    port is published on 127.0.0.1, on the host.
+    """
+    return _text(
+        {
+            "controller.quorum.voters": f"1@127.0.0.1:{CONTAINER_CONTROLLER_PORT}",
+            "listeners": f"CLIENT://0.0.0.0:{port},CONTROLLER://127.0.0.1:{CONTAINER_CONTROLLER_PORT}",
+            "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
+            "log.dirs": CONTAINER_DATA,
+            **_secured(password),
+        }
+    )
+
+
+def _secured(password: str) -> dict[str, str | int | Path]:
+    login = f'{_PLAIN} required username="{SUPER_USER}" password="{password}" user_{SUPER_USER}="{password}";'
+    return {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
+        "inter.broker.listener.name": "CLIENT",
+        "controller.listener.names": "CONTROLLER",
+        "sasl.mechanism.inter.broker.protocol": "PLAIN",
+        "sasl.mechanism.controller.protocol": "PLAIN",
+        "listener.name.client.sasl.enabled.mechanisms": "SCRAM-SHA-256,PLAIN",
+        "listener.name.client.scram-sha-256.sasl.jaas.config": f"{_SCRAM} required;",
+        "listener.name.client.plain.sasl.jaas.config": login,
+        "listener.name.controller.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.controller.plain.sasl.jaas.config": login,
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": f"User:{SUPER_USER}",
+        "allow.everyone.if.no.acl.found": "false",
+        "auto.create.topics.enable": "false",
+        "delete.topic.enable": "false",
+        **_SINGLE_NODE,
+        **_SMALL,
+        **_GROUPS,
+    }
+
+
+_SINGLE_NODE: dict[str, str | int] = {
     "default.replication.factor": 1,
     "offsets.topic.num.partitions": 4,
     "offsets.topic.replication.factor": 1,
@@ -74,13 +102,13 @@ _SINGLE_NODE = {
     # There is nobody to take over: a machine that sleeps must not make the broker fence itself.
     "broker.session.timeout.ms": 60_000,
 }
-_SMALL = {
+_SMALL: dict[str, str | int] = {
     "log.cleaner.dedupe.buffer.size": 8_388_608,  # the default takes 128 MB of the heap
     "num.network.threads": 2,
     "num.io.threads": 4,
     "log.index.size.max.bytes": 1_048_576,
 }
-_GROUPS = {
+_GROUPS: dict[str, str | int] = {
     # An idle group must not lose its offsets after a week: the greatest value there is.
     "offsets.retention.minutes": 2_147_483_647,
     "group.initial.rebalance.delay.ms": 0,

@@ -118,7 +118,7 @@ class EmbeddedBroker:
 
     def super_user(self, naming: Naming) -> Connection:
         """The connection of the broker's own user, whom no right binds: for setting up, never at run time."""
-        return _super_user(self.state, self.bootstrap, naming)
+        return super_user_of(self.state, self.bootstrap, naming)
 
     def stop(self, limit_s: float = STOP_LIMIT_S) -> bool:
         """SIGTERM, after `limit_s` SIGKILL; whether it ended cleanly."""
@@ -243,9 +243,13 @@ def _launch(
 
 def _await_ready(broker: EmbeddedBroker) -> None:
     _await_port(broker)
-    connection = broker.super_user(READINESS_NAMING)
+    await_transactions(broker.super_user(READINESS_NAMING))
+
+
+def await_transactions(connection: Connection, limit_s: float = ANSWER_LIMIT_S) -> None:
+    """Return when a broker answers its own user and a transaction has been committed and read back; `BrokerError` else."""
     admin = Admin(connection)
-    admin.reachable(ANSWER_LIMIT_S)
+    admin.reachable(limit_s)
     admin.await_leaders()
     if READINESS_TOPIC not in admin.partitions():
         admin.create_topics({READINESS_TOPIC: (1, 1, {"retention.ms": "3600000"})})
@@ -266,7 +270,8 @@ def _await_port(broker: EmbeddedBroker) -> None:
     raise BrokerError(f"it did not listen within {ANSWER_LIMIT_S:.0f} s")
 
 
-def _super_user(state: StateFolder, bootstrap: str, naming: Naming) -> Connection:
+def super_user_of(state: StateFolder, bootstrap: str, naming: Naming) -> Connection:
+    """The connection of the broker's own user, by the password that the state folder keeps for it."""
     security = {
         "security.protocol": "SASL_PLAINTEXT",
         "sasl.mechanism": "PLAIN",

@@ -29,6 +29,9 @@ from .tables import Tables
 MAX_IGNORED = 16
 """Ignored documents one adoption entry names; the rest shows as a gap between versions."""
 
+GATE = "gate"
+"""Who writes most entries; masking is the other one."""
+
 MAX_BYTES = 2_048
 """Largest entry; of a longer one the names of rules are left out from the end, which outcome and request still tell."""
 
@@ -77,7 +80,9 @@ def entry_for(
     )
 
 
-def adoption(partition: int, before: Tables | None, tables: Tables, now_ms: int) -> AuditEntry:
+def adoption(
+    partition: int, before: Tables | None, tables: Tables, now_ms: int, processor: str = GATE
+) -> AuditEntry:
     """From here on the task uses these positions of the global tables."""
     since: Mapping[str, int] = before.positions if before is not None else {}
     ignored = tuple(entry for entry in tables.ignored if entry.offset >= since.get(entry.topic, 0))
@@ -86,18 +91,19 @@ def adoption(partition: int, before: Tables | None, tables: Tables, now_ms: int)
         f"{topic}@{offset}" for held in (since, tables.positions) for topic, offset in sorted(held.items())
     ]
     return AuditEntry(
-        entry_id=derived_id("en", "tables", partition, now_ms, *places),
+        entry_id=derived_id("en", *_by(processor), "tables", partition, now_ms, *places),
         entry=EntryKind.TABLES,
         event=Event.TABLES_ADOPTED.value,
         partition=partition,
         at_ms=now_ms,
+        processor=processor,
         tables=dict(tables.positions),
         policies=tuple(policy.digest for policy in tables.loaded.values())[:MAX_IGNORED],
         ignored=ignored[-MAX_IGNORED:],
     )
 
 
-def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEntry:
+def tile(tables: Tables, transaction: Transaction, code_version: str, processor: str = GATE) -> AuditEntry:
     """What one transaction covered."""
     partition = transaction.partition
     ranges = tuple(
@@ -108,11 +114,14 @@ def tile(tables: Tables, transaction: Transaction, code_version: str) -> AuditEn
     places = [f"{r.topic}@{r.start}-{r.end}" for r in ranges]
     places += [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
     return AuditEntry(
-        entry_id=derived_id("en", "tile", partition, transaction.now_ms, transaction.entries, *places),
+        entry_id=derived_id(
+            "en", *_by(processor), "tile", partition, transaction.now_ms, transaction.entries, *places
+        ),
         entry=EntryKind.TILE,
         event=Event.TRANSACTION.value,
         partition=partition,
         at_ms=transaction.now_ms,
+        processor=processor,
         tile=Tile(
             now_ms=transaction.now_ms,
             code_version=code_version,
@@ -130,6 +139,11 @@ def encode_small(entry: AuditEntry) -> Encoded:
         entry = entry.model_copy(update={"rules": entry.rules[:-1]})
         encoded = codec.encode(entry)
     return encoded
+
+
+def _by(processor: str) -> tuple[str, ...]:
+    """What keeps apart the ids of two processors that adopt or commit in the same millisecond."""
+    return () if processor == GATE else (processor,)
 
 
 def _told(outcome: Outcome) -> ActionOutcome:

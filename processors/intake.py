@@ -1,6 +1,6 @@
 """Trust nothing: a record counts only when its signature, signer, lane, key and partition all hold.
 
-Source: actions, decisions, receipts.  Sinks: dlq.<source>, audit.
+Source: actions, decisions, receipts, exports.raw.  Sinks: dlq.<source>, audit.
 
 Until then it touches no state and no outcome, so nobody can close or block another's action.
 """
@@ -13,6 +13,8 @@ from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.decision import Decision, Reconciliation
 from sluicegate.schemas.envelope import envelope_digest, signed_part, split_signature, verify
 from sluicegate.schemas.errors import RecordError, SignatureError
+from sluicegate.schemas.export import ExportBatch
+from sluicegate.schemas.fields import Wire
 from sluicegate.schemas.grant import Signed
 from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.receipt import Claim, Receipt
@@ -30,10 +32,16 @@ KINDS: dict[str, frozenset[str]] = {
     "actions": frozenset({"action", "withdrawal"}),
     "decisions": frozenset({"decision", "reconciliation"}),
     "receipts": frozenset({"claim", "receipt"}),
+    "exports.raw": frozenset({"export-batch"}),
 }
 """Which kinds of record may stand on which input."""
 
-SIZE_LIMITS = {"actions": 256 * 1024, "decisions": 64 * 1024, "receipts": 64 * 1024}
+SIZE_LIMITS = {
+    "actions": 256 * 1024,
+    "decisions": 64 * 1024,
+    "receipts": 64 * 1024,
+    "exports.raw": 4 * 1024 * 1024,
+}
 """Bytes of a value the parser will look at."""
 
 _lane_partition = lru_cache(maxsize=65_536)(partition_of)
@@ -53,8 +61,48 @@ class Authentic:
         return envelope_digest(self.signed.payload_type, self.signed.value)
 
 
+@dataclass(frozen=True, slots=True)
+class AuthenticBatch:
+    """A batch whose bytes, signer and place hold; whether it belongs to anything is not said yet."""
+
+    model: ExportBatch
+    signed: Signed
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over what the signature covers."""
+        return envelope_digest(self.signed.payload_type, self.signed.value)
+
+
 def authenticate(record: Record, tables: Tables, deployment: str, partitions: int) -> Authentic | DeadLetter:
     """Verify the signature, then parse the same bytes, then check who signed and where the record stands."""
+    opened = _open(record, tables)
+    if isinstance(opened, DeadLetter):
+        return opened
+    model, signed, signer = opened
+    assert isinstance(model, Trusted)  # noqa: S101  # decode was told these kinds
+    reason = _misplaced(record, model, deployment, partitions) or _wrong_signer(model, signer, tables)
+    return DeadLetter(reason) if reason else Authentic(model, signed, signer)
+
+
+def authenticate_batch(
+    record: Record, tables: Tables, deployment: str, partitions: int
+) -> AuthenticBatch | DeadLetter:
+    """The same for a batch on `exports.raw`: its source, an executor's or a pipeline's, must have signed it."""
+    opened = _open(record, tables)
+    if isinstance(opened, DeadLetter):
+        return opened
+    batch, signed, signer = opened
+    assert isinstance(batch, ExportBatch)  # noqa: S101  # decode was told this kind
+    reason = _misplaced(record, batch, deployment, partitions)
+    # An executor and a pipeline may share a name: results are for the one, streams for the other.
+    wanted = SignerKind.PIPELINE if batch.stream is not None else SignerKind.EXECUTOR
+    if reason is None and (signer.kind, signer.id) != (wanted, batch.source):
+        reason = Reason.WRONG_SIGNER
+    return DeadLetter(reason) if reason else AuthenticBatch(batch, signed)
+
+
+def _open(record: Record, tables: Tables) -> tuple[Wire, Signed, Signer] | DeadLetter:
     value = record.value or b""
     if len(value) > SIZE_LIMITS[record.position.topic]:
         return DeadLetter(Reason.OVERSIZE)
@@ -78,12 +126,12 @@ def authenticate(record: Record, tables: Tables, deployment: str, partitions: in
         model = codec.decode(signed.payload_type, value, KINDS[record.position.topic])
     except RecordError:
         return DeadLetter(Reason.UNREADABLE)
-    assert isinstance(model, Trusted)  # noqa: S101  # decode was told these kinds
-    reason = _misplaced(record, model, deployment, partitions) or _wrong_signer(model, signer, tables)
-    return DeadLetter(reason) if reason else Authentic(model, signed, signer)
+    return model, signed, signer
 
 
-def _misplaced(record: Record, model: Trusted, deployment: str, partitions: int) -> Reason | None:
+def _misplaced(
+    record: Record, model: Trusted | ExportBatch, deployment: str, partitions: int
+) -> Reason | None:
     if model.deployment != deployment:
         return Reason.WRONG_DEPLOYMENT
     if record.key != model.lane.encode():

@@ -78,6 +78,19 @@ class GateSettings(_Table):
     """Whether `http` may be an address that other machines reach: it has neither TLS nor a password."""
 
 
+class MaskingSettings(_Table):
+    """How masking runs; every time is in milliseconds. Clock differences are allowed for as `[gate] skew_ms` says."""
+
+    workers: int = Field(default=1, ge=1, le=64)
+    privacy_key: str | None = None
+    """The privacy office's X25519 public key, base64url; None takes the one whose private half is in the state folder."""
+    transaction_age_ms: int = Field(default=20, ge=1, le=5_000)
+    transaction_records: int = Field(default=4, ge=1, le=1_000)
+    """Few: a batch may hold 4 MiB, and all of a transaction are in memory at once."""
+    watchdog_ms: int = Field(default=240_000, ge=5_000)
+    """Longer than the gate's: masking a transaction of large batches takes a while, and is no call that hangs."""
+
+
 class Settings(BaseSettings):
     """Everything a command or client may be told; `load` is how to get one."""
 
@@ -107,6 +120,7 @@ class Settings(BaseSettings):
     """Client settings for the cluster, such as TLS files and credentials; may hold secrets."""
     trust: TrustSettings = TrustSettings()
     gate: GateSettings = GateSettings()
+    masking: MaskingSettings = MaskingSettings()
 
     @classmethod
     def settings_customise_sources(

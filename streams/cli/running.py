@@ -36,9 +36,9 @@ def up(
         int | None, typer.Option("--port", help="Of the broker. Default: a free one, kept.")
     ] = None,
 ) -> None:
-    """Run everything on this machine until Ctrl-C: Apache Kafka, topics, rights and the gate.
+    """Run everything on this machine until Ctrl-C: Apache Kafka, topics, rights, the gate and masking.
 
-    Needs the folder that `sluicegate init` writes. Data stays in its state folder; with `bootstrap` set only the gate runs.
+    Needs the folder that `sluicegate init` writes. Data stays in its state folder; with `bootstrap` set only gate and masking run.
 
     Example: sluicegate up --workers 2
     """
@@ -54,6 +54,7 @@ def up(
     with LocalDeployment(settings, said=lambda what: note(f"{what} ...")) as deployment:
         deployment.start_broker(port=port, lifetime=Lifetime.WITH_PARENT)
         deployment.provision()
+        deployment.start_masking(settings.masking.workers)
         deployment.start_gate(workers or settings.gate.workers)
         with serving(
             settings.gate.http, _watched(deployment), beyond_loopback=settings.gate.http_beyond_loopback

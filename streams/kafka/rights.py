@@ -66,6 +66,7 @@ class RoleRights:
 
 
 CHANGELOGS = ("gate.pending.changelog", "gate.closed.changelog")
+CHAINS = "masking.exports.changelog"
 
 TABLE: dict[Role, RoleRights] = {
     Role.ADMIN: RoleRights(
@@ -88,8 +89,9 @@ TABLE: dict[Role, RoleRights] = {
         transactions=True,
     ),
     Role.MASKING: RoleRights(
-        read=("exports.raw", *DOCUMENTS),
-        write=("exports.masked", "exports.quarantine", "audit", "actions", "dlq.exports.raw"),
+        # What it has written proves that a partition was worked on before (see `runtime.first_start`).
+        read=("exports.raw", *DOCUMENTS, CHAINS, "exports.masked"),
+        write=("exports.masked", "exports.quarantine", "audit", "actions", CHAINS, "dlq.exports.raw"),
         transactions=True,
     ),
     Role.NOTARY: RoleRights(read=("audit", "checkpoints"), write=("checkpoints",), transactions=True),

@@ -108,6 +108,9 @@ def _fixed(layout: Layout) -> tuple[TopicSpec, ...]:
         # Markers expire by the stream's time, the broker deletes by the wall clock. A gate that was away as long
         # as its inputs are kept must still find the markers of actions closed one window before it stopped.
         TopicSpec("gate.closed.changelog", actions.retention_ms + 2 * layout.closing_window_ms, 8 * MIB),
+        # Chains are kept two days and an hour of stream time, see `processors/masking/export_progress`; a worker that was
+        # away as long as its input is kept must still find them.
+        TopicSpec("masking.exports.changelog", 4 * DAY_MS),
         *(
             _dead_letters(topic)
             for topic in (

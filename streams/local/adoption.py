@@ -1,7 +1,7 @@
-"""Wait until every partition of a gate uses what operators have published, by what the gate writes to `audit`."""
+"""Wait until every partition of a gate, or of masking, uses what operators have published, by what it writes to `audit`."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.errors import TimedOutError
@@ -11,21 +11,25 @@ from sluicegate.streams.kafka.connection import Connection
 
 
 def await_adoption(
-    connection: Connection, partitions: int, positions: Mapping[str, int], timeout_s: float
+    connection: Connection,
+    partitions: int,
+    positions: Mapping[str, int],
+    timeout_s: float,
+    processors: Collection[str] = ("gate",),
 ) -> None:
     """Return when each partition's latest adoption is at least at `positions`; TimedOutError names the ones behind."""
     deadline = time.monotonic() + timeout_s
-    waiting = set(range(partitions))
+    waiting = {(processor, number) for processor in processors for number in range(partitions)}
     with TopicReader(connection, "audit", From.BEGINNING) as reader:
         while waiting:
             for record in reader.poll(0.2):
                 entry = read_record(record, AuditEntry)
                 if _has_adopted(entry, positions):
-                    waiting.discard(entry.partition)
+                    waiting.discard((entry.processor, entry.partition))
             if waiting and time.monotonic() > deadline:
-                names = ", ".join(str(number) for number in sorted(waiting))
+                names = ", ".join(f"{processor} {number}" for processor, number in sorted(waiting))
                 raise TimedOutError(
-                    f"partitions {names} of the gate do not use the published documents yet; does a gate run? see `sluicegate up`"
+                    f"partitions ({names}) do not use the published documents yet; does it run? see `sluicegate up`"
                 )
 
 

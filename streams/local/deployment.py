@@ -3,7 +3,7 @@
 1. broker: the running one of the state folder, or start it
 2. users, rights, topics
 3. the operator, and the gate's key as a signed document
-4. the gate's workers
+4. the gate's workers, and one of masking
 
 Each step is repeatable, and only what was started here is stopped by `close`.
 """
@@ -19,6 +19,7 @@ from typing import Final, Self
 from sluicegate.schemas.document import Floor
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.clients.operator import Operator
+from sluicegate.streams.clients.privacy_key import privacy_key_or_new
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import GATE_KEY, gate_spec
 from sluicegate.streams.kafka.admin import Admin
@@ -27,6 +28,7 @@ from sluicegate.streams.kafka.embedded import EmbeddedBroker, Lifetime, running_
 from sluicegate.streams.kafka.principals import Naming, Principal, Role
 from sluicegate.streams.kafka.provision import provision_cluster, provision_executor
 from sluicegate.streams.kafka.topics import Layout
+from sluicegate.streams.masking_workers import MASKING_KEY, masking_spec
 from sluicegate.streams.settings import GateSettings, Settings, TrustSettings
 from sluicegate.streams.state_folder import StateFolder
 
@@ -48,6 +50,7 @@ class LocalDeployment:
         self.settings = settings
         self.state = StateFolder(settings.state_dir)
         self.gate: GateProcess | None = None
+        self.masking: GateProcess | None = None
         self._said = said
         self._stack = ExitStack()
         self._admin: Admin | None = None
@@ -79,6 +82,7 @@ class LocalDeployment:
             with cls(settings, said=said) as deployment:
                 deployment.start_broker(lifetime=Lifetime.WITH_PARENT)
                 deployment.provision()
+                deployment.start_masking()
                 deployment.start_gate(workers)
                 yield deployment
         finally:
@@ -99,6 +103,21 @@ class LocalDeployment:
         admin = Admin(broker.super_user(Naming(self.settings.prefix))) if broker else self.admin
         provision_cluster(admin, self.state, Layout.of(self.settings))
         self.operator.enrol_gate(GATE_KEY, key_or_new(self.state, GATE_KEY)[0].public)
+        self.make_masking_keys()
+
+    def make_masking_keys(self) -> None:
+        """The secret that surrogates derive from, and the privacy office's key unless settings name one."""
+        key_or_new(self.state, MASKING_KEY)
+        if self.settings.masking.privacy_key is None:
+            privacy_key_or_new(self.state)
+
+    def start_masking(self, workers: int = 1) -> None:
+        """Step 4, beside the gate; returns at once. Results wait on `exports.raw` until it works."""
+        self._said("masking")
+        spec = masking_spec(self.settings, log_level=logging.ERROR)
+        self.masking = GateProcess(spec, workers=workers)
+        self._stack.callback(self.masking.stop)
+        self.masking.start()
 
     def start_gate(self, workers: int) -> None:
         """Step 4; returns when every partition has adopted what operators have published."""
@@ -157,10 +176,15 @@ class LocalDeployment:
         return key
 
     def await_adoption(self, timeout_s: float = 60.0) -> None:
-        """Return once every partition of the gate uses everything published so far."""
+        """Return once every partition of what was started here uses everything published so far."""
         self.operator.refresh()
+        running = {"gate": self.gate, "masking": self.masking}
         await_adoption(
-            self.connection(Role.ANALYST), self.settings.partitions, self.operator.tables.positions, timeout_s
+            self.connection(Role.ANALYST),
+            self.settings.partitions,
+            self.operator.tables.positions,
+            timeout_s,
+            [name for name, process in running.items() if process is not None] or ["gate"],
         )
 
     def _drop_admin(self) -> None:

@@ -1,10 +1,11 @@
-"""Test without Kafka, with the runtime's own task: `GateDriver` for the gate, `TopologyDriver` for any topology.
+"""Test without Kafka, with the runtime's own task: drivers for the gate, for masking beside it, and for any topology.
 
 No stand-in is used for any claim about transactions: those are tested on a real broker.
 """
 
 from .driver import Crashed, ForeignTransaction, TopologyDriver
 from .gate_driver import GateDriver, seeded_key
+from .masking_driver import MaskingDriver
 from .topologies import Counter, PassThrough
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Crashed",
     "ForeignTransaction",
     "GateDriver",
+    "MaskingDriver",
     "PassThrough",
     "TopologyDriver",
     "seeded_key",

@@ -10,7 +10,7 @@
 Time stands still unless the test moves it, and is both the wall clock and the broker's log-append clock.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
@@ -20,6 +20,7 @@ from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.runtime.first_start import check_first_start
 from sluicegate.streams.runtime.global_tables import GlobalTables
+from sluicegate.streams.runtime.spec import EVIDENCE
 from sluicegate.streams.runtime.stores import Stores
 from sluicegate.streams.runtime.task import DEFAULT_SKEW_MS, Task, stream_time
 from sluicegate.streams.runtime.transaction import CommitStep, commit
@@ -41,7 +42,11 @@ class Crashed(Exception):  # noqa: N818  # what a test asked for, no error
 
 
 class TopologyDriver(Generic[Tables]):
-    """One process with a task per partition. `batch` is the most records that one transaction takes of one input."""
+    """One process with a task per partition. `batch` is the most records that one transaction takes of one input.
+
+    Two drivers with one `log` are two processors of one deployment. `evidence` are the topics whose records prove that a
+    partition has been worked on: one that another processor writes too would prove nothing.
+    """
 
     def __init__(
         self,
@@ -52,6 +57,8 @@ class TopologyDriver(Generic[Tables]):
         skew_ms: int = DEFAULT_SKEW_MS,
         start_ms: int = START_MS,
         batch: int = 500,
+        log: MemoryLog | None = None,
+        evidence: Sequence[str] = EVIDENCE,
     ) -> None:
         self.topology = topology
         self.partitions = partitions
@@ -61,7 +68,8 @@ class TopologyDriver(Generic[Tables]):
         """Executors whose topic does not exist."""
         self.stalled: set[str] = set()
         """Inputs that tasks do not get to read for now: a gate that lags."""
-        self.log = MemoryLog()
+        self.log = MemoryLog() if log is None else log
+        self._evidence = tuple(topic for topic in evidence if topic in topology.output_topics)
         self._key = key
         self._skew_ms = skew_ms
         self._producer = MemoryProducer(self.log)
@@ -153,7 +161,7 @@ class TopologyDriver(Generic[Tables]):
         read = sum(
             self._restore(stores, spec.name, spec.changelog, partition) for spec in self.topology.stores
         )
-        evidence = len(self.log.read("audit", partition)[0]) if "audit" in self.topology.output_topics else 0
+        evidence = any(self.log.read(topic, partition)[0] for topic in self._evidence)
         offsets = {source: found.offset if found else None for source, found in committed.items()}
         positions = check_first_start(partition, offsets, evidence=bool(read or evidence))
         stores.stream_ms = max(stream_time(found.metadata) if found else 0 for found in committed.values())

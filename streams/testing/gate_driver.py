@@ -392,6 +392,10 @@ class GateDriver:
     def _nonce(self) -> bytes:
         return sha256(canonical_json([self.fresh("nonce")]))[:16]
 
+    def records_of(self, topic: str, model: type[Model]) -> list[Model]:
+        """Every record of a topic that is one of these."""
+        return self._models(topic, model)
+
     def _models(self, topic: str, model: type[Model]) -> list[Model]:
         return self._decoded(self.driver.read(topic), model)
 
@@ -406,5 +410,19 @@ class GateDriver:
 
 
 _EVERY_KIND: Final = frozenset(
-    {"approval-request", "tally", "resolution", "outcome", "audit-entry", "grant", "action", "withdrawal"}
+    {
+        "approval-request",
+        "tally",
+        "reminder",
+        "resolution",
+        "outcome",
+        "audit-entry",
+        "grant",
+        "action",
+        "withdrawal",
+        "export-batch",
+        "masked-batch",
+        "withheld-batch",
+        "quarantined-batch",
+    }
 )

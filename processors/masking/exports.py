@@ -1,0 +1,229 @@
+"""Masking: one topology over raw batches, pure and replayable. Nothing leaves that two engines did not look at.
+
+Source: exports.raw.  Store: exports.  Tables: policies, identities, controls.
+Sinks: exports.masked, exports.quarantine, audit, dlq.exports.raw.
+
+::
+
+    ExportBatch ──► intake ──► place ──► mask ──► check ──► exports.masked
+                      │          │         └────────┴─────► exports.quarantine (sealed), a notice on exports.masked
+                      └──────────┴──► dlq.exports.raw
+    every batch ─► audit entry with its leaf
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sluicegate.processors import audit
+from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.intake import AuthenticBatch, authenticate_batch
+from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
+from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from sluicegate.schemas.export import ExportBatch
+from sluicegate.schemas.state import ExportProgress
+
+from . import export_progress
+from .check import check
+from .export_intake import Belongs, Repeated, place
+from .export_progress import put_progress, read_progress
+from .export_records import (
+    PROCESSOR,
+    encode_masked,
+    encode_quarantined,
+    encode_withheld,
+    entry_output,
+    output,
+    put_aside,
+    traceparent,
+)
+from .masking import Unmaskable, mask
+from .profile import BUILT_IN, Profile
+from .sealing import Recipient, derived
+
+LARGEST_BYTES: Final = 4 * 1024 * 1024 - 64 * 1024
+"""Of a masked batch: what `exports.masked` accepts, with room for key and headers."""
+MAX_REASONS: Final = 8
+"""Codes that an entry and a notice name."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskingTopology:
+    """The masking processor as the runtime drives it. Without state: everything is in the store and the tables.
+
+    `secret` is 32 bytes from which each export's own secret derives; `recipient` is whom quarantined batches are sealed to.
+    """
+
+    trust: Trust
+    partitions: int
+    code_version: str
+    secret: bytes = field(repr=False)
+    recipient: Recipient
+    skew_ms: int = 2_000
+
+    sources = ("exports.raw",)
+    table_topics = TABLE_TOPICS
+    output_topics = ("exports.masked", "exports.quarantine", "audit", "dlq.exports.raw")
+
+    @property
+    def stores(self) -> tuple[StoreSpec, ...]:
+        """Chains, until nothing can be added to them any more."""
+        return (StoreSpec(export_progress.STORE, export_progress.CHANGELOG, export_progress.KEPT_MS),)
+
+    def no_tables(self) -> Tables:
+        """Nobody, no profile but the built-in ones."""
+        return Tables()
+
+    def apply(
+        self,
+        tables: Tables,
+        records: Sequence[Record],
+        positions: Mapping[str, int],
+        reachable: frozenset[str],
+    ) -> Tables:
+        """Tables after these documents."""
+        return apply_documents(tables, records, positions, reachable, self.trust)
+
+    def executors(self, tables: Tables) -> frozenset[str]:
+        """Nobody: masking writes no grants."""
+        del tables
+        return frozenset()
+
+    def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
+        """Write down which positions of the tables hold from here on."""
+        entry = audit.adoption(partition, before, tables, now_ms, PROCESSOR)
+        return Step(outputs=(entry_output(entry, str(partition)),))
+
+    def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
+        """One batch: masked, withheld, refused, or repeated."""
+        cause = Cause(str(record.position), record.append_ms, now_ms)
+        trusted = authenticate_batch(record, tables, self.trust.deployment, self.partitions)
+        if isinstance(trusted, DeadLetter):
+            return _set_aside(record, cause, Event.DEAD_LETTER, {"reason": trusted.reason})
+        batch = trusted.model
+        placed = place(
+            batch,
+            trusted.digest,
+            read_progress(stores, batch),
+            tables,
+            append_ms=record.append_ms,
+            skew_ms=self.skew_ms,
+        )
+        facts = _facts(trusted)
+        match placed:
+            case Reason() as reason:
+                return _set_aside(record, cause, Event.BATCH_REFUSED, {**facts, "reason": reason})
+            case Repeated():
+                return _step(record, cause, Ruling(Event.BATCH_REPEATED, facts), ())
+            case Belongs(progress):
+                return self._pass_on(record, cause, trusted, progress, tables)
+
+    def due(self, store: str, key: bytes, value: bytes) -> Due | None:
+        """Nothing waits: a chain without its last batch stays open until it is forgotten."""
+        del store, key, value
+        return None
+
+    def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
+        """Never asked for."""
+        del stores, tables, due, partition, now_ms
+        return Step()
+
+    def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
+        """Whether a chain is so old that whatever could be added to it is refused for its age."""
+        return store == export_progress.STORE and export_progress.has_expired(value, stream_ms)
+
+    def close(self, tables: Tables, transaction: Transaction) -> tuple[Output, ...]:
+        """The tile."""
+        entry = audit.tile(tables, transaction, self.code_version, PROCESSOR)
+        return (entry_output(entry, str(transaction.partition)),)
+
+    def _pass_on(
+        self, record: Record, cause: Cause, trusted: AuthenticBatch, progress: ExportProgress, tables: Tables
+    ) -> Step:
+        batch, digest = trusted.model, trusted.digest
+        trace = traceparent(record.headers)
+        found = self._mask(trusted, progress.profile, tables, cause.now_ms)
+        facts = {**_facts(trusted), "profile": progress.profile, "result_batches": batch.count}
+        if isinstance(found, _Passed):
+            sent = output("exports.masked", batch, found.encoded, cause, 0, trace)
+            facts |= {"masked": dict(found.counts), "reported": found.reported}
+            ruling = Ruling(Event.BATCH_MASKED, facts, (put_progress(batch, progress),))
+            return _step(record, cause, ruling, (sent,))
+        facts["reasons"] = found
+        sealed = self.recipient.seal(trusted.signed.value, self.secret, digest)
+        kept = encode_quarantined(
+            batch, digest, progress.profile, found, self.recipient, sealed, cause.now_ms
+        )
+        told = encode_withheld(batch, digest, progress.profile, found, cause.now_ms)
+        withheld = progress.model_copy(update={"withheld": progress.withheld + 1})
+        ruling = Ruling(Event.BATCH_WITHHELD, facts, (put_progress(batch, withheld),))
+        outputs = (
+            output("exports.quarantine", batch, kept, cause, 0, trace),
+            output("exports.masked", batch, told, cause, 1, trace),
+        )
+        return _step(record, cause, ruling, outputs)
+
+    def _mask(
+        self, trusted: AuthenticBatch, name: str, tables: Tables, now_ms: int
+    ) -> "_Passed | tuple[str, ...]":
+        """The masked batch, or why it does not leave."""
+        profile = BUILT_IN.get(name) or tables.profiles.get(name)
+        if profile is None:
+            return ("unknown-profile",)
+        batch = trusted.model
+        secret = derived(self.secret, "export", (batch.grant_id or batch.stream or "").encode())
+        try:
+            return self._looked_at(trusted, profile, secret, now_ms)
+        except Exception:  # noqa: BLE001  # INVARIANT: whatever an engine does with hostile bytes, they do not leave
+            return ("engine-error",)
+
+    def _looked_at(
+        self, trusted: AuthenticBatch, profile: Profile, secret: bytes, now_ms: int
+    ) -> "_Passed | tuple[str, ...]":
+        batch = trusted.model
+        masked = mask(batch.media_type, batch.body, profile, secret)
+        if isinstance(masked, Unmaskable):
+            return masked.reasons[:MAX_REASONS] or ("unmaskable",)
+        reasons = check(batch.media_type, batch.body, masked.body, profile, secret)
+        if reasons:
+            return reasons[:MAX_REASONS]
+        encoded = encode_masked(batch, trusted.digest, profile.name, masked, now_ms)
+        if len(encoded.value) > LARGEST_BYTES:
+            return ("too-large",)
+        return _Passed(encoded, masked.counts, masked.reported)
+
+
+@dataclass(frozen=True, slots=True)
+class _Passed:
+    """Bytes that may leave."""
+
+    encoded: Any = field(repr=False)
+    counts: Mapping[str, int]
+    reported: int
+
+
+def _facts(trusted: AuthenticBatch) -> dict[str, Any]:
+    batch: ExportBatch = trusted.model
+    return {
+        "action_id": batch.action_id,
+        "agent": batch.agent,
+        "grant_id": batch.grant_id,
+        "executor": batch.source,
+        "stream": batch.stream,
+        "batch_id": batch.batch_id,
+        "batch_digest": trusted.digest,
+        "sequence": batch.sequence,
+    }
+
+
+def _set_aside(record: Record, cause: Cause, event: Event, facts: dict[str, Any]) -> Step:
+    """Original bytes to the dead letters, an entry to audit; no state."""
+    return _step(record, cause, Ruling(event, facts), (put_aside(record, facts["reason"], cause),))
+
+
+def _step(record: Record, cause: Cause, ruling: Ruling, outputs: tuple[Output, ...]) -> Step:
+    partition = record.position.partition
+    ruling = Ruling(ruling.event, {**ruling.facts, "processor": PROCESSOR}, ruling.puts)
+    entry = audit.entry_for(ruling, cause, partition, outputs, audit.leaf_of(record))
+    return Step(ruling.puts, (*outputs, entry_output(entry, str(partition))))

@@ -1,0 +1,56 @@
+"""`mask`: run masking."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from sluicegate.streams.logs import configure_logging
+from sluicegate.streams.masking_workers import masking_spec
+from sluicegate.streams.runtime.supervisor import Supervisor
+
+from .failures import REFUSED, Commands
+from .invocation import invocation
+
+app = typer.Typer(name="mask", cls=Commands, no_args_is_help=True)
+
+
+@app.callback()
+def mask() -> None:
+    """Run masking: everything an action returns, and every standing stream, passes it before anybody else sees it."""
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    *,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Processes. Default: `[masking] workers`."),
+    ] = None,
+    first_slot: Annotated[
+        int, typer.Option("--first-slot", min=0, help="Two machines of one deployment must not share slots.")
+    ] = 0,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
+) -> None:
+    """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
+
+    Reads `exports.raw`. What passes goes to `exports.masked`; what does not is sealed to the privacy office on
+    `exports.quarantine` (see `sluicegate quarantine`). Needs keys/masking.ed25519, the secret that surrogates derive from: every
+    machine of one deployment needs the same file.
+
+    Example: sluicegate mask run --workers 2
+    """
+    settings = invocation(ctx).settings
+    level = logging.WARNING if quiet else logging.INFO
+    configure_logging(as_json=log_json, level=level)
+    supervisor = Supervisor(
+        masking_spec(settings, log_json=log_json, log_level=level),
+        workers=workers or settings.masking.workers,
+        first_slot=first_slot,
+    )
+    if supervisor.run():
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,89 @@
+"""From settings to the workers of masking: topology, connection, secret, recipient and limits in one `WorkerSpec`."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from sluicegate import __version__
+from sluicegate.processors.masking.exports import MaskingTopology
+from sluicegate.processors.masking.sealing import Recipient
+from sluicegate.processors.tables import Trust
+from sluicegate.schemas.fields import decode_base64url
+from sluicegate.schemas.keys import PublicKey
+from sluicegate.streams.clients.privacy_key import recipient
+from sluicegate.streams.clients.stored_key import stored_key
+from sluicegate.streams.gate_workers import check_operators
+from sluicegate.streams.kafka.connection import connect_as
+from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.runtime.spec import WorkerSpec
+from sluicegate.streams.settings import Settings
+from sluicegate.streams.state_folder import StateFolder
+
+MASKING_KEY: Final = "masking"
+"""The id of the key file whose seed is the secret of all exports. Whoever has it can link surrogates; nothing is signed with it."""
+
+EVIDENCE: Final = ("exports.masked",)
+"""Not `audit`, which the gate writes too: a gate that has worked proves nothing about masking."""
+
+
+class Secret(str):
+    """Text that its representation does not show."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Never the text."""
+        return "Secret(...)"
+
+
+def masking_topology(
+    deployment: str,
+    operators: Mapping[str, str],
+    partitions: int,
+    secret: Secret,
+    privacy_key: str,
+    skew_ms: int,
+) -> MaskingTopology:
+    """The topology of masking, made in each worker process; `operators` are public keys by key id."""
+    keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
+    return MaskingTopology(
+        Trust(deployment, keys),
+        partitions,
+        __version__,
+        decode_base64url(secret),
+        Recipient.from_text(privacy_key),
+        skew_ms,
+    )
+
+
+def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int = logging.INFO) -> WorkerSpec:
+    """What every worker of this deployment's masking is told.
+
+    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, the secret is missing, or there is nobody to
+    seal to what does not pass.
+    """
+    check_operators(settings.trust.operators)
+    state, masking = StateFolder(settings.state_dir), settings.masking
+    return WorkerSpec(
+        topology=partial(
+            masking_topology,
+            settings.deployment,
+            dict(settings.trust.operators),
+            settings.partitions,
+            Secret(stored_key(state, MASKING_KEY).secret_text()),
+            recipient(state, masking.privacy_key).text,
+            settings.gate.skew_ms,
+        ),
+        connection=connect_as(settings, Role.MASKING),
+        partitions=settings.partitions,
+        skew_ms=settings.gate.skew_ms,
+        transaction_age_ms=masking.transaction_age_ms,
+        transaction_records=masking.transaction_records,
+        tables_fresh_ms=settings.gate.tables_fresh_ms,
+        stale_tables_limit_ms=settings.gate.stale_tables_limit_ms,
+        watchdog_ms=masking.watchdog_ms,
+        evidence=EVIDENCE,
+        log_json=log_json,
+        log_level=log_level,
+    )

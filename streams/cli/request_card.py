@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
-from sluicegate.processors.masking.views import visible_again
+from sluicegate.processors.masking.visible import visible_again
 from sluicegate.schemas.approval import ApprovalRequest, Tally
 from sluicegate.streams.clients.inbox import view_holds
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sluicegate.processors.masking.views import visible
+from sluicegate.processors.masking.visible import visible
 
 PIPED_WIDTH = 200
 """Columns when the output is no terminal: wide enough that ids stay whole."""

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow check fmt bench clean lint types imports wheel-test
+.PHONY: help demo test test-slow test-docker check fmt bench clean lint types imports wheel-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -15,10 +15,13 @@ demo: $(VENV)/.ready ## an agent's day at the gate, on a real Apache Kafka
 	@$(BIN)/sluicegate demo
 
 test: $(VENV)/.ready-dev ## run the tests, on a real Apache Kafka
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "not slow and not docker" $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.ready-dev ## the long ones: demo, play and gates killed again and again (about 5 minutes)
-	$(BIN)/python -m pytest -m slow $(PYTEST_FLAGS)
+	$(BIN)/python -m pytest -m "slow and not docker" $(PYTEST_FLAGS)
+
+test-docker: $(VENV)/.ready-dev ## the gate on containers, and the compose file for real (needs docker and its images)
+	$(BIN)/python -m pytest -m docker $(PYTEST_FLAGS)
 
 check: lint types imports wheel-test ## the whole truth: format, lint, types, imports, tests of the built wheel
 
@@ -32,6 +35,7 @@ bench: $(VENV)/.ready-dev ## measure on this machine, with a real Apache Kafka
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec compose/compose.yaml
 
 types: $(VENV)/.ready-dev .typetree
 	$(BIN)/mypy
@@ -48,7 +52,7 @@ wheel-test: $(VENV)/.ready-dev
 	.wheel/venv/bin/python -m pip install -q -U pip
 	.wheel/venv/bin/python -m pip install -q --group dev "$$(ls dist/*.whl)[all]"
 	mkdir -p .wheel/run && cp -r tests examples README.md CHANGELOG.md pyproject.toml .wheel/run/
-	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow" $(PYTEST_FLAGS)
+	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow and not docker" $(PYTEST_FLAGS)
 
 clean: ## remove what was built and installed here
 	rm -rf $(VENV) .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

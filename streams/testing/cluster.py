@@ -2,11 +2,10 @@
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self
 
 from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.connection import Connection, connect
-from sluicegate.streams.kafka.embedded import EmbeddedBroker
 from sluicegate.streams.kafka.principals import Naming, Principal
 from sluicegate.streams.kafka.provision import Provisioned, provision_cluster, provision_executor
 from sluicegate.streams.kafka.topics import Layout
@@ -14,17 +13,35 @@ from sluicegate.streams.settings import Settings, load
 from sluicegate.streams.state_folder import StateFolder
 
 
+class Broker(Protocol):
+    """A running Kafka that knows nobody but its own user: the development broker, or one in a container."""
+
+    @property
+    def state(self) -> StateFolder:
+        """Where its own user's password is, and the passwords of the users that are made on it."""
+        ...
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port`."""
+        ...
+
+    def super_user(self, naming: Naming) -> Connection:
+        """The connection of its own user, whom no right binds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """One deployment, apart from all others on the same broker by its prefix."""
 
-    broker: EmbeddedBroker
+    broker: Broker
     settings: Settings
     # An administrative client must live until its answers are in: all of them live as long as this.
     _admins: dict[str, Admin] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def fresh(cls, broker: EmbeddedBroker, *, partitions: int = 2) -> Self:
+    def fresh(cls, broker: Broker, *, partitions: int = 2) -> Self:
         """Topics, users and rights of every local principal, under a random prefix (about 0.2 s)."""
         settings = load(
             bootstrap=broker.bootstrap,

@@ -7,6 +7,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from sluicegate.schemas.errors import AccessError
 from sluicegate.streams.kafka.access import apply_access, plan_access, remove_unexpected
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.kafka.embedded import EmbeddedBroker
 from sluicegate.streams.kafka.principals import LOCAL_PRINCIPALS, Principal, Role
 from sluicegate.streams.kafka.provision import provision_principal
 from sluicegate.streams.kafka.rights import Right, rights_of
@@ -50,13 +51,11 @@ def values_read(connection: Connection, topic: str) -> list[bytes | None]:
 @pytest.mark.parametrize(
     "topic", ["decisions", "execution.crm", "audit", "receipts", "approvals", "identities"]
 )
-def test_a4_k1_an_agent_may_not_write(cluster: Cluster, topic: str) -> None:
+def test_a4_k1_an_agent_may_not_write(cluster: Cluster, broker: EmbeddedBroker, topic: str) -> None:
     """An agent that writes anywhere but to `actions` gets error 29, and the broker's log names it."""
     cluster.add_executor("crm")
     assert written(cluster.connection("agent-local"), topic) == DENIED
-    denials = [
-        line for line in cluster.broker.log.read_text().splitlines() if "User:agent-local is Denied" in line
-    ]
+    denials = [line for line in broker.log.read_text().splitlines() if "User:agent-local is Denied" in line]
     assert any(cluster.settings.prefix + topic in line for line in denials)
 
 

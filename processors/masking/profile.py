@@ -1,12 +1,26 @@
-"""What a masking profile says: which kinds are masked and how, and what each column holds."""
+"""What a masking profile says: which kinds are masked and how, and what each column holds.
+
+A profile is a YAML file, for example::
+
+    version: 1
+    name: customers
+    extends: pii-basic
+    kinds: {email: surrogate}
+    columns: {membership: keep, name.*: name, referred_by: name, "*_note": text, $.*.plan: plain}
+    keys: {payment_methods: account}
+
+`columns` names fields by name or path. A name fits at any depth and in any spelling (`first_name`, `firstName`, `First-Name`);
+a path fits at the end of a field's path, or all of it when it begins with `$`; `*` stands for any one name or for the beginning
+or end of one; elements of arrays have their array's path. `keys` names maps whose keys are identifiers.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import resources
 from typing import Final
 
-from sluicegate.schemas.errors import ConfigurationError
-
 from .identifiers import Kind, Operator, Reading
+from .profile_reading import read_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +33,27 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile as the masking applies it; immutable, so it can be shared and remembered by name.
+    """A profile as the masking applies it; immutable.
 
-    `extends` names the built-in profile that a published one starts from, and is ranked with; None in a built-in one.
+    Attributes:
+        name: as a grant or a policy names it.
+        operators: what happens to each kind; a kind that is not there is not looked for.
+        columns: path and what is there, in the order of the files, the extended profile first.
+        keys: path of a map and what its keys are.
+        rules: the paragraph of law behind a kind, where the file names one.
+        extends: the built-in profile it starts from and ranks with, if any.
     """
 
     name: str
     operators: Mapping[Kind, Operator]
-    columns: Mapping[str, Column]
-    keys: Mapping[str, Kind]
+    columns: tuple[tuple[str, Column], ...]
+    keys: tuple[tuple[str, Kind], ...]
+    rules: Mapping[Kind, str]
     extends: str | None = None
+
+    def operator(self, kind: Kind) -> Operator:
+        """What happens to an identifier of this kind."""
+        return self.operators.get(kind, Operator.KEEP)
 
 
 def load_profile(text: str, *, source: str) -> Profile:
@@ -36,12 +61,33 @@ def load_profile(text: str, *, source: str) -> Profile:
 
     Raises `ConfigurationError` with one line per finding: `source:line:column: what is wrong; what to do`.
     """
-    raise ConfigurationError(
-        f"{source}:1:1: profiles cannot be read yet; name a built-in one ({len(text)} bytes)"
+    return _profile(text, source, BUILT_IN)
+
+
+def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
+    said = read_profile(text, source=source, extendable=tuple(known))
+    base = known.get(said.extends or "", _NOTHING)
+    columns = tuple((path, Column(holds, operator)) for path, holds, operator in said.columns)
+    return Profile(
+        name=said.name,
+        operators={**base.operators, **said.operators},
+        columns=base.columns + columns,
+        keys=base.keys + said.keys,
+        rules={**base.rules, **said.rules},
+        extends=said.extends,
     )
 
 
-BUILT_IN: Final[Mapping[str, Profile]] = {
-    name: Profile(name, {}, {}, {}) for name in ("pii-basic", "limited-data-set", "hipaa-safe-harbor")
-}
-"""The profiles that need no file, from the weakest to the strictest."""
+def _built_in() -> dict[str, Profile]:
+    found: dict[str, Profile] = {}
+    for name in ("pii-basic", "limited-data-set", "hipaa-safe-harbor"):
+        file = f"{name}.yaml"
+        text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+        found[name] = _profile(text, file, found)
+    return found
+
+
+_NOTHING: Final = Profile("nothing", {}, (), (), {})
+
+BUILT_IN: Final[Mapping[str, Profile]] = _built_in()
+"""The profiles that need no file, from the weakest to the strictest; each extends the one before."""

@@ -1,0 +1,107 @@
+"""Names of people in free text without a vocabulary: by labels, by titles, by capitals, by script.
+
+The line: two or more capitalised words in a row are a name unless all are ordinary words; one alone is a name when it stands
+inside a sentence or is the whole text, and is not ordinary. Words in capitals only (`JFK`, `USA`) are codes, except after a label.
+Text without capitals gives up only what labels and titles name, and what the batch's own columns hold. Runs of letters of a script without capitals
+(Chinese, Arabic, Hebrew ...) are names: nothing here can read them.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import re2
+
+from .identifiers import Kind
+from .ordinary_words import ORDINARY, PARTICLES, PLACES
+from .spans import Span
+
+_WORD: Final = r"(?:\p{Lu}'|Mc|Mac|O'|D'|al-|el-)?\p{Lu}[\p{Ll}']+(?:-\p{Lu}?[\p{L}']+)*\d*"
+_ANY: Final = r"[\p{L}][\p{L}'-]*\d{0,4}"
+_INITIAL: Final = r"\p{Lu}\."
+_JOIN: Final = r"(?:[ ]+(?:de|da|del|della|di|dos|la|le|van|von|der|den|bin|ibn|el|al|y|e|af)){0,2}[ ]+"
+_TITLE: Final = r"(?i:mr|mrs|ms|miss|mx|dr|prof|professor|sir|madam|dame|rev|father|sister|nurse|herr|frau|señor|señora|monsieur|madame)"
+_LABEL: Final = (
+    r"(?i:patient|passenger|customer|member|guest|client|user|named|name is|names? are|known as|called|contact|attn|dear|hi|hello|signed"
+    r"|sincerely|regards|thanks|cheers|yours|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian|caller|by|i am|i'm|this is"
+    r"|from|to|for|with|and)"
+)
+_RUN: Final = re2.compile(
+    rf"(?:{_INITIAL} ?)*{_WORD}(?:(?:{_JOIN}| ?, ?|\. ?)?(?:{_INITIAL}|{_WORD})|(?:{_JOIN})(?:{_WORD}|\p{{Lu}}\b))*"
+)
+_TITLED: Final = re2.compile(
+    rf"(?:^|[^\pL])({_TITLE}\.?[ ]+(?:{_INITIAL} ?)*{_ANY}(?: (?:{_INITIAL}|{_WORD}|\p{{Lu}}+))*)"
+)
+_FIELD: Final = re2.compile(
+    r"""(?i)(?:first|last|full|given|family|sur|middle|maiden|patient|passenger|customer|contact|user|your|my|her|his|their|the)?[ _-]?name(?:["']?[ ]?(?::|=)[ ]?["']?)([^\n,;:"'{}\[\]<>()|0-9]{1,60})"""
+)  # fmt: skip
+_LABELLED: Final = re2.compile(
+    rf"(?:^|[^\pL]){_LABEL}[:,]?\s+((?:{_INITIAL} ?)*(?:{_WORD}|\p{{Lu}}{{2,}})(?:,? (?:{_INITIAL}|{_WORD}|\p{{Lu}}{{2,}}|\p{{Lu}}\b))+)"
+)
+_SAYS: Final = re2.compile(r"(?i)(?:^|[^\pL])(?:name is|name's|i am called|named) ([\pL'-]+(?: [\pL'-]+)?)")
+_REVERSED: Final = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
+_SCRIPT: Final = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
+_TOKEN: Final = re2.compile(r"[\p{L}'-]+")
+
+
+class Names:
+    """Finds names; `keep_places` lets the listed cities and countries stand."""
+
+    def __init__(self, *, keep_places: bool) -> None:
+        self._ordinary = ORDINARY | PLACES if keep_places else ORDINARY
+
+    def find(self, text: str) -> Iterator[Span]:
+        """Every name in a folded text."""
+        for compiled in (_TITLED, _FIELD, _LABELLED, _SAYS, _REVERSED):
+            for match in compiled.finditer(text):
+                if compiled in (_TITLED, _FIELD) or not self._is_ordinary(match[1]):
+                    yield from _trimmed(match, 1)
+        for match in _RUN.finditer(text):
+            yield from self._run(text, match)
+        for match in _SCRIPT.finditer(text):
+            yield from _trimmed(match, 0)
+
+    def _run(self, text: str, match: Any) -> Iterator[Span]:
+        start, end = match.span()
+        words = [
+            (found.start() + start, found.end() + start, found[0]) for found in _TOKEN.finditer(match[0])
+        ]
+        while words and self._is_word(words[0][2]):
+            words = words[1:]
+        while words and self._is_word(words[-1][2]):
+            words = words[:-1]
+        if not words:
+            return
+        alone = len(words) == 1 and words[0][1] - words[0][0] < end - start + 1
+        if (
+            alone
+            and _begins_sentence(text, words[0][0])
+            and text[: words[0][0]] + text[words[0][1] :].strip(" .!?")
+        ):
+            return
+        yield Span(words[0][0], min(end, words[-1][1] + _digits(text, words[-1][1])), Kind.NAME)
+
+    def _is_word(self, word: str) -> bool:
+        plain = word.casefold().removesuffix("'s").strip("'-")
+        return plain in self._ordinary or plain in PARTICLES or len(plain) <= 1
+
+    def _is_ordinary(self, text: str) -> bool:
+        return all(self._is_word(word[0]) for word in _TOKEN.finditer(text))
+
+
+def _digits(text: str, at: int) -> int:
+    end = at
+    while end < len(text) and text[end].isdigit():
+        end += 1
+    return end - at
+
+
+def _begins_sentence(text: str, at: int) -> bool:
+    before = text[:at].rstrip(" \"'([*-#>")
+    return not before or before[-1] in ".!?:\n\r;•"
+
+
+def _trimmed(match: Any, group: int) -> Iterator[Span]:
+    start, end = match.span(group)
+    text = match[group]
+    if text.strip():
+        yield Span(start + len(text) - len(text.lstrip()), end - (len(text) - len(text.rstrip())), Kind.NAME)

@@ -1,0 +1,176 @@
+"""Mask JSON records by their places: column policy, keys that are data, JSON within text, and free text for the rest."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from sluicegate.schemas.errors import RecordError
+
+from .columns import Columns, Path, spelled
+from .free_text import FreeText
+from .identifiers import Kind, Operator, Reading
+from .json_tree import Array, Edit, Node, Object, Scalar, edited, quoted, read
+from .known_values import KnownValues
+from .operators import FORM, NUMBERED, Operators
+from .profile import Column, Profile
+
+_UNKNOWN: Final = Column(Reading.TEXT)
+_LONG_NUMBER: Final = 9
+"""Digits from which a bare whole number in an unknown column is taken for an identifier, not for an amount."""
+_GREATEST_AGE: Final = 89
+
+
+class Records:
+    """The records of one batch: first learn its identifiers, then mask."""
+
+    def __init__(self, profile: Profile, secret: bytes | None) -> None:
+        self._columns = Columns(profile)
+        self._fields = {
+            spelled(path.split(".")[-1]).replace("_", "")
+            for path, _ in profile.columns
+            if "*" not in path.split(".")[-1]
+        }
+        self._known = KnownValues()
+        self._operators = Operators(profile, secret)
+        self._profile = profile
+        self.text = FreeText(profile, self._known, self._operators)
+        self.reported: set[Path] = set()
+
+    # Learning.
+
+    def learn(self, node: Node, path: Path = (), inherited: Column | None = None) -> list[str]:
+        """Know the identifiers under a place; returns the names that stand there."""
+        column = self._column(path, inherited)
+        match node:
+            case Object():
+                self._learn_members(node, path, column)
+            case Array():
+                for element in node.elements:
+                    self.learn(element, path, inherited)
+            case Scalar(value=str(value)) if value.strip():
+                return self._learn_value(value, path, column or _UNKNOWN, quoted_=node.quoted)
+        return []
+
+    def _learn_members(self, node: Object, path: Path, inherited: Column | None) -> None:
+        names: list[str] = []
+        for key, value in node.members:
+            kind = self._key_kind(key.value or "", path)
+            if kind is not None:
+                self._known.add(kind, key.value or "")
+            names += self.learn(value, (*path, "*" if kind else spelled(key.value or "")), inherited)
+        self._known.add_names(names)
+
+    def _learn_value(self, value: str, path: Path, column: Column, *, quoted_: bool) -> list[str]:
+        if isinstance(column.holds, Kind):
+            if FORM.fullmatch(value) is None and self._operator(column) is not Operator.KEEP:
+                self._known.add(column.holds, value)
+                return [value] if column.holds is Kind.NAME else []
+        elif quoted_ and column.holds is not Reading.KEEP and (inner := _json_within(value)):
+            self.learn(inner, path, column)
+        return []
+
+    # Masking.
+
+    def edits(self, node: Node, path: Path = (), inherited: Column | None = None) -> Iterator[Edit]:
+        """What to write in the place of what, under a place."""
+        column = self._column(path, inherited)
+        if column is not None and column.holds is Reading.KEEP:
+            return
+        if column is not None and self._operator(column) is Operator.DROP:
+            yield Edit(node.start, node.end, "null")
+            return
+        match node:
+            case Object():
+                yield from self._edited_members(node, path, column)
+            case Array():
+                for element in node.elements:
+                    yield from self.edits(element, path, inherited)
+            case Scalar(value=str(value)) if value.strip():
+                if column is None:
+                    self.reported.add(path)
+                new = self._masked(value, path, column or _UNKNOWN, quoted_=node.quoted)
+                if new != value:
+                    yield Edit(node.start, node.end, quoted(new))
+
+    def _edited_members(self, node: Object, path: Path, inherited: Column | None) -> Iterator[Edit]:
+        taken = {key.value or "" for key, _ in node.members}
+        for key, value in node.members:
+            name = key.value or ""
+            kind = self._key_kind(name, path)
+            if kind is not None:
+                new = self._new_key(kind, name, taken)
+                taken.add(new)
+                self.text.counts[kind.value] += 1
+                yield Edit(key.start, key.end, quoted(new))
+            yield from self.edits(value, (*path, "*" if kind else spelled(name)), inherited)
+
+    def _masked(self, value: str, path: Path, column: Column, *, quoted_: bool) -> str:
+        if isinstance(column.holds, Kind):
+            return self._typed(column.holds, value, column)
+        free = column.holds is Reading.TEXT
+        if not quoted_:
+            return self._number(value, free=free)
+        inner = _json_within(value)
+        if inner is not None:
+            return edited(value, self.edits(inner, path, column))
+        return self.text.masked(value, free=free)
+
+    def _typed(self, kind: Kind, value: str, column: Column) -> str:
+        form = FORM.fullmatch(value)
+        if form and self._operators.is_own(form):
+            return value
+        if kind is Kind.AGE and value.isdigit() and int(value[:4]) <= _GREATEST_AGE:
+            return value
+        new = self._operators.replace(kind, value, column.operator)
+        if new != value:
+            self.text.counts[kind.value] += 1
+        return new
+
+    def _number(self, value: str, *, free: bool) -> str:
+        digits = sum(map(str.isdigit, value.split(".", maxsplit=1)[0]))
+        if digits < _LONG_NUMBER or not free:
+            return value
+        return self.text.masked(value.lstrip("-"), free=True)
+
+    # Keys.
+
+    def _key_kind(self, key: str, path: Path) -> Kind | None:
+        """What kind of identifier a key is; None for the name of a field, and for a form that is already there."""
+        if NUMBERED.fullmatch(key) or ((form := FORM.fullmatch(key)) and self._operators.is_own(form)):
+            return None
+        if not key or spelled(key).replace("_", "") in self._fields:
+            return None
+        said = self._columns.keys(path)
+        if said is not None:
+            return said if self._profile.operator(said) is not Operator.KEEP else None
+        if FORM.search(key):
+            return Kind.ENCODED
+        spans = self.text.spans(key, free=" " in key or not key.isascii())
+        return spans[0].kind if spans else None
+
+    def _new_key(self, kind: Kind, key: str, taken: set[str]) -> str:
+        new = self._operators.replace(kind, key)
+        if FORM.fullmatch(new) is None or new == f"<{kind}>" or new in taken:
+            number = 1
+            while (new := f"<{kind}-{number}>") in taken:
+                number += 1
+        return new
+
+    # Columns.
+
+    def _column(self, path: Path, inherited: Column | None) -> Column | None:
+        return (self._columns.column(path) if path else None) or inherited
+
+    def _operator(self, column: Column) -> Operator | None:
+        if column.operator is None and isinstance(column.holds, Kind):
+            return self._profile.operator(column.holds)
+        return column.operator
+
+
+def _json_within(text: str) -> Object | Array | None:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return None
+    try:
+        node = read(text)
+    except RecordError:
+        return None
+    return node if isinstance(node, Object | Array) else None

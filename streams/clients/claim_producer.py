@@ -1,33 +1,45 @@
-"""The executor's transactional producer: the runtime's, and the broker's time of every record it appended."""
+"""The executor's transactional producer: the runtime's, and where and when the broker appended what was asked about."""
 
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message, Producer
+from dataclasses import dataclass
 
-from sluicegate.streams.runtime.producer import CALL_S, KafkaProducer
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message
+
+from sluicegate.streams.runtime.producer import KafkaProducer
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a record stands; `append_ms` is None when the broker did not stamp it."""
+
+    partition: int
+    offset: int
+    append_ms: int | None
 
 
 class ClaimProducer(KafkaProducer):
-    """As its parent; `appended_ms` says when the broker appended a value of the last transaction."""
+    """As its parent; `appended` answers for the values that `expect` was told of."""
+
+    reports_only_failures = False
 
     def begin(self) -> None:
-        """Start a transaction and forget the times of the last one."""
-        self._appended: dict[bytes, int] = {}
+        """Start a transaction and forget the places of the last one."""
+        self._appended: dict[bytes, Appended | None] = {}
         super().begin()
 
-    def appended_ms(self, value: bytes) -> int | None:
-        """Log-append time from the delivery report, after `flush`; None when the broker did not stamp it."""
-        return self._appended.get(value)
+    def expect(self, value: bytes) -> None:
+        """Remember where this value of the transaction will stand; say so before it is produced."""
+        self._appended[value] = None
 
-    def _open(self) -> Producer:
-        producer = Producer(
-            {**self._connection.transactional_config(self._slot), "on_delivery": self._delivered}
-        )
-        self._settle("init transactions", lambda: producer.init_transactions(CALL_S))
-        self._repeated = False
-        return producer
+    def appended(self, value: bytes) -> Appended | None:
+        """From the delivery report, after `flush`; None for what was not expected or not delivered."""
+        return self._appended.get(value)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         super()._delivered(error, message)
-        kind, at_ms = message.timestamp()
-        value = message.value()
-        if error is None and kind == TIMESTAMP_LOG_APPEND_TIME and isinstance(value, bytes):
-            self._appended[value] = at_ms
+        value, partition, offset = message.value(), message.partition(), message.offset()
+        if error is not None or not isinstance(value, bytes) or value not in self._appended:
+            return
+        if partition is not None and offset is not None:
+            kind, at_ms = message.timestamp()
+            stamped = at_ms if kind == TIMESTAMP_LOG_APPEND_TIME else None
+            self._appended[value] = Appended(partition, offset, stamped)

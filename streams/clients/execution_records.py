@@ -16,7 +16,7 @@ from sluicegate.schemas.errors import RecordError
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.keys import PrivateKey
-from sluicegate.schemas.receipt import Claim, Happened, Receipt
+from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt, ResultPlace
 
 from .claim_book import claim_id, refusal_id
 
@@ -87,11 +87,26 @@ class Scribe:
             receipt_id = refusal_id(read.grant.grant_id, read.digest)
         return self._receipt(read, receipt_id, claimed, Happened.REFUSED, now_ms, check=check)
 
-    def executed(self, read: ReadGrant, claimed: str, now_ms: int, result_digest: bytes | None) -> OwnRecord:
-        """The action happened; without digest when its result was no JSON."""
-        receipt_id = derived_id("rc", claimed)
+    def executed(
+        self,
+        read: ReadGrant,
+        claimed: str,
+        now_ms: int,
+        *,
+        result_digest: bytes | None = None,
+        result: ResultPlace | None = None,
+        no_result: NoResult | None = None,
+    ) -> OwnRecord:
+        """The action happened: what it returned stands at `result`, was nothing, or does not come back (`no_result`)."""
         return self._receipt(
-            read, receipt_id, claimed, Happened.EXECUTED, now_ms, result_digest=result_digest
+            read,
+            derived_id("rc", claimed),
+            claimed,
+            Happened.EXECUTED,
+            now_ms,
+            failure=no_result,
+            result_digest=result_digest,
+            result=result,
         )
 
     def failed(self, read: ReadGrant, claimed: str, now_ms: int, error: BaseException) -> OwnRecord:
@@ -126,6 +141,7 @@ class Scribe:
         check: Check | None = None,
         failure: str | None = None,
         result_digest: bytes | None = None,
+        result: ResultPlace | None = None,
     ) -> OwnRecord:
         grant = read.grant
         receipt = Receipt(
@@ -141,6 +157,7 @@ class Scribe:
             check=check,
             failure=failure,
             result_digest=result_digest,
+            result=result,
             created_at_ms=now_ms,
         )
         return self._sign(receipt, receipt_id)

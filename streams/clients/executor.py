@@ -17,56 +17,51 @@ A turn, in this order because the order is safety; a fault test stands before ea
 3. claim what may be executed and refuse the rest, in one transaction with the offsets
 4. look when the broker appended each claim: at or after the grant's expiry nothing happens
 5. act, one after the other, looking once more whether operators have stopped it
-6. write the receipts, in a transaction of their own
+6. put what was returned into a chain of signed batches (`results_writing`)
+7. write batches to `exports.raw` and receipts that name their place and digest, in one transaction
 
 A crash before 3 has committed does nothing and changes nothing. After it a grant is never acted on again: unless its receipt
 was written too, it is `unknown` once its lease is over. So a handler is called at most once per grant; the grant's id is its
-idempotency key. Data that an action returns will go to `exports.raw` between 5 and 6; for now only its digest leaves.
+idempotency key. A batch is there when its receipt is, and at most once.
+
+A handler returns None, a JSON value, or an iterator of JSON records, which is read slice by slice and so may be longer than
+memory; its errors while it is read are the action's. What is no JSON, one value beyond 3 MiB, or a result beyond 64 MiB does
+not come back: the receipt says executed, and why (`NoResult`). An iterator that yields too much is closed.
 
 An executor knows its claims by its own key: change the key only after an hour without work.
 """
 
-import math
 import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from sluicegate.processors.contract import Record
-from sluicegate.processors.directory import SignerKind
-from sluicegate.processors.release import Check, Post, examine, stopped
-from sluicegate.processors.tables import Tables, Trust
-from sluicegate.schemas.action import Action
-from sluicegate.schemas.canonical import canonical_json, sha256
-from sluicegate.schemas.errors import ConfigurationError, InvariantError, SluicegateError
-from sluicegate.schemas.grant import Grant
-from sluicegate.schemas.ids import partition_of
+from sluicegate.processors.release import Post
+from sluicegate.processors.tables import Trust
+from sluicegate.schemas.errors import ConfigurationError, SluicegateError
 from sluicegate.schemas.keys import PrivateKey, PublicKey
-from sluicegate.schemas.receipt import Claim
 from sluicegate.streams.kafka.connection import Connection, connect
 from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.logs import get_logger
 from sluicegate.streams.runtime.end_offsets import EndOffsets
-from sluicegate.streams.runtime.pace import MARKERS_S
-from sluicegate.streams.runtime.transaction import MustAbort
-from sluicegate.streams.runtime.watchdog import Watchdog, end_process
+from sluicegate.streams.runtime.watchdog import end_process
 from sluicegate.streams.settings import Settings, load
 from sluicegate.streams.state_folder import StateFolder
 
 from .claim_producer import ClaimProducer
-from .execution_records import OwnRecord, ReadGrant, Scribe
+from .execution_records import Scribe
+from .executor_acts import End, end
+from .executor_checks import check, refuse_another_key
+from .executor_claims import Claimed, claim
+from .executor_reports import report, size_of
 from .executor_steps import ExecutorStep, FaultHook, no_fault
+from .executor_workplace import ActingWatchdog, Handler, Workplace
 from .grant_reader import RECEIPTS, GrantReader
-from .judgement import Judgement, judge, once_each
-from .own_tables import FRESH_MS, OwnTables
+from .own_tables import OwnTables
 from .stored_key import stored_key
-
-Handler = Callable[[Action, Grant], Any]
-"""Does what the action says and returns JSON, or raises. `grant.grant_id` is the idempotency key for the outside world."""
 
 MOST_CLAIMS: Final = 200
 """Claims in one transaction, when handlers are quick."""
@@ -78,20 +73,9 @@ EXIT_FAILED: Final = 1
 EXIT_UNCLEAR: Final = 70
 EXIT_KILLED: Final = 143
 """128 and SIGTERM: the second SIGTERM ended the process at once."""
+UNREPORTED_BYTES: Final = 8 * 1024 * 1024
+"""So much of results waits for the transaction of its receipts at most, one result more."""
 _IDLE_S: Final = 0.05
-_MOST_ABORTS: Final = 5
-_MAYBE_BEHIND: Final = frozenset({Check.TABLES_BEHIND, Check.UNKNOWN_SIGNER})
-"""Refusals that documents still on their way could lift."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """A grant whose claim is committed; `appended_ms` is the broker's time of it."""
-
-    read: ReadGrant
-    action: Action
-    claim_id: str
-    appended_ms: int
 
 
 class Executor:
@@ -127,11 +111,9 @@ class Executor:
         self._slot = slot
         self._fault = fault
         self._scribe = Scribe(trust.deployment, self.name, key)
-        self._watchdog = _Watchdog(watchdog_s, give_up)
+        self._watchdog = ActingWatchdog(watchdog_s, give_up)
         self._stopping = threading.Event()
         self._most = 1
-        self._aborts_in_a_row = 0
-        self._committed_s = 0.0
         self._log = get_logger("sluicegate.executor").bind(executor=self.name, slot=slot)
 
     @classmethod
@@ -159,14 +141,14 @@ class Executor:
         Raises what makes going on unsafe. After UnclearError the process should end at once: nobody knows what the log says.
         """
         with self._watchdog:
-            self._open()
+            work = self._open()
             try:
                 while not self._stopping.is_set():
-                    self._turn()
+                    self._turn(work)
             except SluicegateError:
-                self._close()
+                self._close(work)
                 raise
-            self._close()
+            self._close(work)
         self._log.info("drained", **self.counts)
 
     def stop(self) -> None:
@@ -190,244 +172,64 @@ class Executor:
             end_process(EXIT_KILLED)
         self.stop()
 
-    def _open(self) -> None:
+    def _open(self) -> Workplace:
         self._watchdog.beat("look at the topics")
         ends = EndOffsets(self._connection)
         known = ends.partitions()
-        self._post = Post(self._trust.deployment, self.name, _partitions(known, self.name))
-        self._tables = OwnTables(self._connection, self._trust, ends, self._watchdog)
-        self._grants = GrantReader(self._connection, self._scribe, ends, self._watchdog)
-        self._producer = ClaimProducer(
-            self._connection, self._slot, self._grants.consumer.consumer_group_metadata, self._watchdog
+        post = Post(self._trust.deployment, self.name, _partitions(known, self.name))
+        tables = OwnTables(self._connection, self._trust, ends, self._watchdog)
+        grants = GrantReader(self._connection, self._scribe, ends, self._watchdog)
+        metadata = grants.consumer.consumer_group_metadata
+        producer = ClaimProducer(self._connection, self._slot, metadata, self._watchdog)
+        producer.know(known)
+        self._log.info("started", types=len(self._handlers), partitions=post.partitions)
+        return Workplace(
+            scribe=self._scribe,
+            handlers=self._handlers,
+            post=post,
+            tables=tables,
+            grants=grants,
+            producer=producer,
+            watchdog=self._watchdog,
+            fault=self._fault,
+            counts=self.counts,
+            log=self._log,
         )
-        self._producer.know(known)
-        self._log.info("started", types=len(self._handlers), partitions=self._post.partitions)
 
-    def _close(self) -> None:
+    def _close(self, work: Workplace) -> None:
         self._watchdog.beat("leave the group")
-        self._grants.close()
-        self._tables.close()
+        work.grants.close()
+        work.tables.close()
 
-    def _turn(self) -> None:
+    def _turn(self, work: Workplace) -> None:
         self._fault(ExecutorStep.READ)  # 1
-        self._tables.freshen()
-        records = self._grants.gather(self._most, _IDLE_S)
-        if self._grants.ready:
+        work.tables.freshen()
+        records = work.grants.gather(self._most, _IDLE_S)
+        if work.grants.ready:
             self.ready.set()
         if not records:
             return
         self._fault(ExecutorStep.CHECK)  # 2
-        self._refuse_another_key()
-        judgements = self._check(records)
+        refuse_another_key(work)
+        judgements = check(work, records)
         self._fault(ExecutorStep.CLAIM)  # 3
-        claimed = self._claim(records, judgements)
-        self._fault(ExecutorStep.APPEND_TIME)  # 4, for each claim just before it is acted on
-        self._execute(claimed)
+        claimed = claim(work, records, judgements)
+        self._fault(ExecutorStep.APPEND_TIME)  # 4 to 6, for each claim just before and after it is acted on
+        self._execute(work, claimed)
 
-    # --- 2 ---
-
-    def _refuse_another_key(self) -> None:
-        # INVARIANT: a claim that the gate cannot count is no claim, so nothing may happen behind it.
-        if self._is_enrolled(self._tables.current):
-            return
-        self._tables.read_on(FRESH_MS / 1_000)
-        if not self._is_enrolled(self._tables.current):
-            raise ConfigurationError(
-                f"the key of executor `{self.name}` is not the one operators enrolled; see `sluicegate executor add`"
-            )
-
-    def _is_enrolled(self, tables: Tables) -> bool:
-        signer = tables.directory.signer(self._scribe.key.key_id)
-        return signer is not None and (signer.kind, signer.id) == (SignerKind.EXECUTOR, self.name)
-
-    def _check(self, records: Sequence[Record]) -> list[Judgement]:
-        judgements = self._judge_all(records)
-        behind = any(judgement.check in _MAYBE_BEHIND for judgement in judgements)
-        if behind and self._tables.read_on(FRESH_MS / 1_000):
-            judgements = self._judge_all(records)
-        for judgement in judgements:
-            if judgement.check is Check.CONFLICTING_GRANT:
-                self._log.error("two different grants carry the same id", at=str(judgement.record.position))
-        return judgements
-
-    def _judge_all(self, records: Sequence[Record]) -> list[Judgement]:
-        tables, now_ms = self._tables.freshen(), _now_ms()
-        return once_each(
-            [
-                judge(
-                    record,
-                    examine(record, tables, self._post, now_ms),
-                    self._grants.book(record.position.partition),
-                    self._handlers,
-                )
-                for record in records
-            ]
-        )
-
-    # --- 3 ---
-
-    def _claim(self, records: Sequence[Record], judgements: Sequence[Judgement]) -> list[_Claimed]:
-        """Commit claims, refusals and offsets together; nothing is claimed when the transaction has to be aborted."""
-        written = [(judgement, self._answer(judgement)) for judgement in judgements]
-        try:
-            self._begin()
-            for judgement, own in written:
-                self._write(judgement, own)
-            self._producer.flush()
-            self._producer.send_offsets(self._grants.progress(records))
-            self._fault(ExecutorStep.CLAIM_COMMIT)
-            self._producer.commit()
-        except MustAbort as reason:
-            self._abort(reason)
-            self._grants.rewind(records)
-            return []
-        self._ended_well()
-        return [claim for judgement, own in written if (claim := self._noted(judgement, own)) is not None]
-
-    def _answer(self, judgement: Judgement) -> OwnRecord | None:
-        read, now_ms = judgement.read, _now_ms()
-        if read is None:
-            return None
-        if judgement.action is not None:
-            return self._scribe.claim(read, now_ms)
-        return None if judgement.check is None else self._scribe.refusal(read, judgement.check, now_ms)
-
-    def _write(self, judgement: Judgement, own: OwnRecord | None) -> None:
-        if own is not None:
-            self._send(own)
-        elif judgement.read is None:
-            record = judgement.record
-            check = judgement.check or Check.UNREADABLE
-            marks = (("dlq-reason", check.encode()), ("dlq-origin", str(record.position).encode()))
-            headers = (*marks, *record.headers)
-            self._producer.produce(
-                f"dlq.{record.position.topic}", 0, record.key or b"", record.value, headers
-            )
-
-    def _noted(self, judgement: Judgement, own: OwnRecord | None) -> _Claimed | None:
-        """Remember what is committed; the claim to act on, if it is one."""
-        if judgement.check is not None:
-            self.counts["refused"] += 1
-            self._log.warning("refused", check=judgement.check.value, at=str(judgement.record.position))
-        if own is None or judgement.read is None:
-            return None
-        self._grants.book(judgement.record.position.partition).note(own.model, _now_ms())
-        if judgement.action is None or not isinstance(own.model, Claim):
-            return None
-        # Unstamped means nobody knows when: as late as can be.
-        appended_ms = self._producer.appended_ms(own.value) or judgement.read.grant.expires_at_ms
-        return _Claimed(judgement.read, judgement.action, own.model.claim_id, appended_ms)
-
-    # --- 4, 5, 6 ---
-
-    def _execute(self, claimed: Sequence[_Claimed]) -> None:
+    def _execute(self, work: Workplace, claimed: Sequence[Claimed]) -> None:
         began_s = unreported_s = time.monotonic()
-        ends: list[OwnRecord] = []
+        ends: list[End] = []
         for each in claimed:
-            ends.append(self._end(each))
-            if time.monotonic() - unreported_s > UNREPORTED_S:
-                self._report(ends)
+            ends.append(end(work, each))
+            waits_s = time.monotonic() - unreported_s
+            if waits_s > UNREPORTED_S or sum(map(size_of, ends)) > UNREPORTED_BYTES:
+                report(work, ends)  # 7
                 ends, unreported_s = [], time.monotonic()
-        self._report(ends)
+        report(work, ends)
         if claimed:
             each_s = (time.monotonic() - began_s) / len(claimed)
             self._most = max(1, min(MOST_CLAIMS, 2 * self._most, int(ACTING_S / max(each_s, 1e-6))))
-
-    def _end(self, claimed: _Claimed) -> OwnRecord:
-        refused = self._late(claimed) or self._stopped(claimed)
-        if refused is None:
-            return self._act(claimed)
-        self.counts["refused"] += 1
-        self._log.warning("refused after the claim", check=refused.value, grant=claimed.read.grant.grant_id)
-        return self._scribe.refusal(claimed.read, refused, _now_ms(), claimed=claimed.claim_id)
-
-    def _late(self, claimed: _Claimed) -> Check | None:
-        # INVARIANT: a claim appended at or after the expiry has no effect; the gate judges by the same time.
-        return Check.CLAIM_LATE if claimed.appended_ms >= claimed.read.grant.expires_at_ms else None
-
-    def _stopped(self, claimed: _Claimed) -> Check | None:
-        """Claims of a batch wait for their turn, and a process may have slept: look once more just before the act."""
-        tables, now_ms, grant = self._tables.freshen(), _now_ms(), claimed.read.grant
-        own = tables.directory.executors.get(self.name)
-        if own is None or not self._is_enrolled(tables):
-            return Check.REVOKED_EXECUTOR
-        if now_ms >= claimed.appended_ms + own.lease_ms:
-            # INVARIANT: the gate may have said `unknown` by now and a person may have settled it.
-            return Check.LEASE_OVER
-        return stopped(grant, tables, now_ms)
-
-    def _act(self, claimed: _Claimed) -> OwnRecord:
-        read, action = claimed.read, claimed.action
-        self._fault(ExecutorStep.ACT)  # 5
-        self._watchdog.rest("act")
-        try:
-            result = self._handlers[action.type](action, read.grant)
-        except Exception as error:  # noqa: BLE001  # whatever a handler raises: the action failed
-            self.counts["failed"] += 1
-            return self._scribe.failed(read, claimed.claim_id, _now_ms(), error)
-        finally:
-            self._watchdog.beat("act")
-        self.counts["executed"] += 1
-        return self._scribe.executed(read, claimed.claim_id, _now_ms(), self._digest(result))
-
-    def _digest(self, result: Any) -> bytes | None:
-        try:
-            return sha256(canonical_json(result))
-        except (TypeError, ValueError, RecursionError):
-            # It happened all the same, and a receipt must say so.
-            self._log.warning("the result is no JSON and goes without digest", type=type(result).__name__)
-            return None
-
-    def _report(self, ends: Sequence[OwnRecord]) -> None:
-        """Commit receipts; after an abort the same ones again, because what they say has happened."""
-        while ends:
-            self._fault(ExecutorStep.RECEIPT)  # 6
-            try:
-                self._begin()
-                for end in ends:
-                    self._send(end)
-                self._producer.flush()
-                self._fault(ExecutorStep.RECEIPT_COMMIT)
-                self._producer.commit()
-            except MustAbort as reason:
-                self._abort(reason)
-                continue
-            self._ended_well()
-            return
-
-    # --- transactions ---
-
-    def _begin(self) -> None:
-        left_s = self._committed_s + MARKERS_S - time.monotonic()
-        if left_s > 0:
-            time.sleep(left_s)
-        self._watchdog.beat("begin")
-        self._producer.begin()
-
-    def _send(self, own: OwnRecord) -> None:
-        partition = partition_of(own.model.lane, self._post.partitions)
-        self._producer.produce(RECEIPTS, partition, own.key, own.value, own.headers)
-
-    def _ended_well(self) -> None:
-        self._committed_s = time.monotonic()
-        self.counts["transactions"] += 1
-        self._aborts_in_a_row = 0
-
-    def _abort(self, reason: MustAbort) -> None:
-        self._log.warning("aborting a transaction", because=str(reason))
-        self._producer.abort()
-        self.counts["aborts"] += 1
-        self._aborts_in_a_row += 1
-        if self._aborts_in_a_row >= _MOST_ABORTS:
-            raise InvariantError(f"{_MOST_ABORTS} transactions in a row had to be aborted: {reason}")
-
-
-class _Watchdog(Watchdog):
-    """Looks away while a handler works: how long that may take is for its lease to say."""
-
-    def rest(self, doing: str) -> None:
-        """The executor is busy with something that is no Kafka call."""
-        self._doing = (doing, math.inf)
 
 
 def _partitions(known: Mapping[str, int], name: str) -> int:
@@ -442,7 +244,3 @@ def _partitions(known: Mapping[str, int], name: str) -> int:
 def _trust(settings: Settings) -> Trust:
     keys = {key_id: PublicKey.from_text(text) for key_id, text in settings.trust.operators.items()}
     return Trust(settings.deployment, keys)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

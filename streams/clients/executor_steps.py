@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class ExecutorStep(IntEnum):
-    """Before each of these a fault can strike. 3 and 6 are transactions: the second number is before their commit."""
+    """Before each of these a fault can strike. 3 and 7 are transactions: the longer numbers are moments inside them."""
 
     READ = 1
     CHECK = 2
@@ -13,8 +13,10 @@ class ExecutorStep(IntEnum):
     CLAIM_COMMIT = 30
     APPEND_TIME = 4
     ACT = 5
-    RECEIPT = 6
-    RECEIPT_COMMIT = 60
+    RESULT = 6
+    RECEIPT = 7
+    RECEIPT_WRITE = 70
+    RECEIPT_COMMIT = 71
 
 
 class FaultHook(Protocol):

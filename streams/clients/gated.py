@@ -45,7 +45,8 @@ from sluicegate.streams.settings import Settings, load
 
 from .agent import DEFAULT_WAIT_S, AgentClient, Submission
 from .async_agent import AsyncAgentClient
-from .executor import Executor, Handler
+from .executor import Executor
+from .executor_workplace import Handler
 from .gated_function import GatedFunction, refuse_nested
 from .signed_record import random_id
 

@@ -6,7 +6,7 @@ For tests of executors. Every grant, document and signature is a true one; only 
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sluicegate.processors.tables import Trust
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.envelope import payload_type_of
+from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.receipt import Claim, Receipt
 from sluicegate.streams.clients.executor import Executor
@@ -31,7 +32,7 @@ version: 1
 name: bench
 default: deny
 rules:
-  - {id: everything-passes, on: [crm.read, crm.fail, crm.unhandled], effect: allow}
+  - {id: everything-passes, on: [crm.read, crm.fail, crm.list, crm.unhandled], effect: allow}
 """
 _WRITERS: Final = {"identities": "operator", "controls": "operator"}
 
@@ -48,7 +49,7 @@ class GrantBench:
         self.gate.driver.now_ms = now_ms
         self.gate.person("olga")
         self.gate.agent("helper", owners=["olga"])
-        self.gate.executor("crm", types=["crm.read", "crm.fail", "crm.unhandled"])
+        self.gate.executor("crm", types=["crm.read", "crm.fail", "crm.list", "crm.unhandled"])
         self._copied: Counter[tuple[str, int]] = Counter()
 
     @property
@@ -56,9 +57,12 @@ class GrantBench:
         """What an executor's settings pin."""
         return bench_trust()
 
-    def grant(self, count: int = 1, action_type: str = "crm.read") -> list[Grant]:
+    def grant(self, count: int = 1, action_type: str = "crm.read", **arguments: Any) -> list[Grant]:
         """Have actions granted; `publish` brings the grants to Kafka."""
-        actions = [self.gate.submit("helper", action_type, {"number": number}) for number in range(count)]
+        actions = [
+            self.gate.submit("helper", action_type, {"number": number, **arguments})
+            for number in range(count)
+        ]
         self.gate.run()
         return [self.gate.grant(action) for action in actions]
 
@@ -106,6 +110,16 @@ class GrantBench:
                 found.append(model)
         return found
 
+    def batches(self) -> list[tuple[Record, ExportBatch]]:
+        """Every committed batch on `exports.raw`, read as the masking processor reads them."""
+        found: list[tuple[Record, ExportBatch]] = []
+        with TopicReader(self._connection("masking"), "exports.raw", From.BEGINNING) as reader:
+            for record in reader.to_end():
+                model = codec.decode(payload_type_of(record.headers), record.value or b"", {"export-batch"})
+                assert isinstance(model, ExportBatch)  # noqa: S101  # decode was told this kind
+                found.append((record, model))
+        return found
+
 
 class Effects:
     """A file that counts what happened in the world: one line per act, written through, whatever happens to the process."""
@@ -120,6 +134,14 @@ class Effects:
             file.flush()
             os.fsync(file.fileno())
         return {"done": action.arguments["number"]}
+
+    def list(self, action: Action, grant: Grant) -> Iterator[Any]:
+        """A handler that yields `number` records of about a kilobyte, and fails behind them when that is asked for."""
+        self.act(action, grant)
+        for number in range(action.arguments["number"]):
+            yield {"number": number, "text": "é" * 500}
+        if action.arguments.get("fails"):
+            raise PermissionError("what it says stays here")
 
     def fail(self, action: Action, grant: Grant) -> Any:
         """A handler that fails after it was called."""
@@ -141,7 +163,7 @@ def bench_trust() -> Trust:
 def bench_executor(connection: Connection, effects: Path, **settings: Any) -> Executor:
     """The executor of the bench, which counts its effects in a file."""
     world = Effects(effects)
-    handlers = {"crm.read": world.act, "crm.fail": world.fail}
+    handlers = {"crm.read": world.act, "crm.fail": world.fail, "crm.list": world.list}
     return Executor(connection, seeded_key("crm"), handlers, trust=bench_trust(), **settings)
 
 

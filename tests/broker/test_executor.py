@@ -1,5 +1,6 @@
 """An executor on a real broker: grants are executed once, refusals are written down, rewound offsets change nothing."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,10 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from sluicegate.processors.release import Check
-from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.document import DocumentKind, Pause
-from sluicegate.schemas.envelope import PATH_HEADER
+from sluicegate.schemas.envelope import PATH_HEADER, envelope_digest, payload_type_of, signed_part, verify
 from sluicegate.schemas.errors import ConfigurationError
-from sluicegate.schemas.receipt import Claim, Happened, Receipt
+from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt, ResultPlace
 from sluicegate.streams.clients.executor import Executor
 from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.testing.gate_driver import seeded_key
@@ -96,7 +96,7 @@ def test_granted_actions_are_executed_once_with_claim_and_receipt(
     receipts = [found for found in records if isinstance(found, Receipt)]
     assert len(claims) == len(receipts) == 50
     assert all(found.claim_id == claims[found.grant_id] for found in receipts)
-    assert receipts[0].result_digest == sha256(canonical_json({"done": 0}))
+    assert receipts[0].result_digest is not None
 
 
 def test_d8_a_grant_used_twice_after_offsets_were_rewound_is_refused(
@@ -222,3 +222,59 @@ def test_an_executor_with_another_key_than_its_document_stops(
         executor.run()
     assert not world.count
     assert not bench.receipts()
+
+
+def test_what_a_handler_returns_stands_on_exports_raw_beside_its_receipt(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """One batch for a small result: JSON, with the grant, where and with the digest that the receipt says."""
+    (grant,) = bench.grant()
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 1)
+    ((record, batch),) = bench.batches()
+    (receipt,) = [found for found in bench.receipts() if isinstance(found, Receipt)]
+    assert (batch.media_type, batch.body) == ("application/json", b'{"done":0}')
+    assert (batch.sequence, batch.previous, batch.count) == (0, None, 1)
+    assert batch.grant_id == grant.grant_id
+    assert batch.grant is not None
+    assert batch.grant.sig_path is not None
+    assert receipt.result_digest == envelope_digest(payload_type_of(record.headers), record.value or b"")
+    place = record.position
+    assert receipt.result == ResultPlace(partition=place.partition, offset=place.offset, batches=1)
+    verify(seeded_key("crm").public, signed_part(record.headers, record.value or b""))
+
+
+def test_a_long_result_is_a_chain_of_batches_that_its_receipt_closes(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """An iterator of records is read slice by slice; each batch names the one before it, the last how many there are."""
+    bench.grant(1, "crm.list", number=12_000)
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 1)
+    found = bench.batches()
+    (receipt,) = [found for found in bench.receipts() if isinstance(found, Receipt)]
+    digests = [envelope_digest(payload_type_of(record.headers), record.value or b"") for record, _ in found]
+    batches = [batch for _, batch in found]
+    assert len(batches) > 20
+    assert [batch.previous for batch in batches] == [None, *digests[:-1]]
+    assert [batch.count for batch in batches] == [*[None] * (len(batches) - 1), len(batches)]
+    assert [batch.grant is not None for batch in batches] == [True, *[False] * (len(batches) - 1)]
+    assert receipt.result_digest == digests[-1]
+    lines = b"".join(batch.body for batch in batches).splitlines()
+    assert [json.loads(line)["number"] for line in lines] == list(range(12_000))
+    assert max(len(batch.body) for batch in batches) <= 512 * 1024
+
+
+def test_a_result_that_cannot_come_back_is_executed_all_the_same(
+    cluster: Any, bench: GrantBench, tmp_path: Path
+) -> None:
+    """Too long a result is a code on the receipt; one whose iterator fails is a failed action; neither leaves a batch."""
+    bench.grant(1, "crm.list", number=70_000)
+    bench.grant(1, "crm.list", number=600, fails=True)
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] + executor.counts["failed"] == 2)
+    assert sorted(ends(bench)) == [("executed", NoResult.TOO_LARGE), ("failed", "PermissionError")]
+    assert bench.batches() == []

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,19 @@ def settled(bench: GrantBench, grant_id: str, seconds: float = START_S) -> list[
         (ExecutorStep.CLAIM_COMMIT, 0, True),
         (ExecutorStep.APPEND_TIME, 0, False),
         (ExecutorStep.ACT, 0, False),
+        (ExecutorStep.RESULT, 1, False),
         (ExecutorStep.RECEIPT, 1, False),
+        (ExecutorStep.RECEIPT_WRITE, 1, False),
         (ExecutorStep.RECEIPT_COMMIT, 1, False),
     ],
 )
 def test_z3_z4_killed_before_a_step_the_grant_is_executed_at_most_once(
     cluster: Any, tmp_path: Path, step: ExecutorStep, acted: int, *, is_retried: bool
 ) -> None:
-    """Before the claim is committed a successor executes it; after that nobody touches it again and its end is unknown."""
+    """Before the claim is committed a successor executes it; after that nobody touches it again and its end is unknown.
+
+    A batch is there when its receipt is, and once: what was returned before a crash is lost with its receipt.
+    """
     cluster.add_executor("crm")
     bench = GrantBench(cluster.connection, cluster.settings.partitions, time.time_ns() // 1_000_000)
     (first,) = bench.grant()
@@ -96,6 +102,9 @@ def test_z3_z4_killed_before_a_step_the_grant_is_executed_at_most_once(
     assert kinds == (["Claim", "Receipt"] if is_retried else ["Claim"])
     assert effects.count[first.grant_id] == (1 if is_retried else acted)
     assert effects.count[second.grant_id] == 1
+    receipts = [record for record in bench.receipts() if isinstance(record, Receipt)]
+    batches = Counter(batch.grant_id for _, batch in bench.batches())
+    assert batches == {receipt.grant_id: 1 for receipt in receipts}
 
 
 @pytest.mark.parametrize("step", [ExecutorStep.CLAIM, ExecutorStep.ACT])

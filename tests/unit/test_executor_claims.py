@@ -204,4 +204,4 @@ def test_what_is_written_twice_about_a_claim_is_one_record() -> None:
     assert isinstance(one.model, Claim)
     assert isinstance(two.model, Claim)
     assert one.model.claim_id == two.model.claim_id
-    assert SCRIBE.executed(read(grant()), "cl-1", 1, None).value != one.value
+    assert SCRIBE.executed(read(grant()), "cl-1", 1).value != one.value

@@ -1,0 +1,100 @@
+"""What the steps of an executor's turn share: its tables, grants and producer, and the bookkeeping of its transactions."""
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sluicegate.processors.directory import SignerKind
+from sluicegate.processors.release import Post
+from sluicegate.processors.tables import Tables
+from sluicegate.schemas.action import Action
+from sluicegate.schemas.errors import InvariantError
+from sluicegate.schemas.grant import Grant
+from sluicegate.schemas.ids import partition_of
+from sluicegate.streams.runtime.pace import MARKERS_S
+from sluicegate.streams.runtime.transaction import MustAbort
+from sluicegate.streams.runtime.watchdog import Watchdog
+
+from .claim_producer import ClaimProducer
+from .execution_records import OwnRecord, Scribe
+from .executor_steps import FaultHook
+from .grant_reader import RECEIPTS, GrantReader
+from .own_tables import OwnTables
+
+Handler = Callable[[Action, Grant], Any]
+"""Does what the action says and returns its result, or raises. `grant.grant_id` is the idempotency key for the outside world.
+
+A result is None, JSON, or an iterator of JSON records; it goes to `exports.raw`, and comes back to the agent masked.
+"""
+_MOST_ABORTS: Final = 5
+
+
+class ActingWatchdog(Watchdog):
+    """Looks away while a handler works: how long that may take is for its lease to say."""
+
+    def rest(self, doing: str) -> None:
+        """The executor is busy with something that is no Kafka call."""
+        self._doing = (doing, math.inf)
+
+
+@dataclass(slots=True)
+class Workplace:
+    """One executor at work, in one thread."""
+
+    scribe: Scribe
+    handlers: Mapping[str, Handler]
+    post: Post
+    tables: OwnTables
+    grants: GrantReader
+    producer: ClaimProducer
+    watchdog: ActingWatchdog
+    fault: FaultHook
+    counts: Counter[str]
+    log: Any
+    _aborts_in_a_row: int = field(default=0, init=False)
+    _committed_s: float = field(default=0.0, init=False)
+
+    def is_enrolled(self, tables: Tables) -> bool:
+        """Whether operators have enrolled the key that this executor signs with."""
+        signer = tables.directory.signer(self.scribe.key.key_id)
+        return signer is not None and (signer.kind, signer.id) == (SignerKind.EXECUTOR, self.scribe.executor)
+
+    def partition(self, lane: str) -> int:
+        """Where the records of a lane belong."""
+        return partition_of(lane, self.post.partitions)
+
+    def begin(self) -> None:
+        """Start a transaction, once the markers of the last one have had their time."""
+        left_s = self._committed_s + MARKERS_S - time.monotonic()
+        if left_s > 0:
+            time.sleep(left_s)
+        self.watchdog.beat("begin")
+        self.producer.begin()
+
+    def send(self, own: OwnRecord) -> None:
+        """Add a claim or receipt to the transaction."""
+        partition = self.partition(own.model.lane)
+        self.producer.produce(RECEIPTS, partition, own.key, own.value, own.headers)
+
+    def ended_well(self) -> None:
+        """The transaction is committed."""
+        self._committed_s = time.monotonic()
+        self.counts["transactions"] += 1
+        self._aborts_in_a_row = 0
+
+    def abort(self, reason: MustAbort) -> None:
+        """End the transaction as if it had never been; InvariantError when that goes on."""
+        self.log.warning("aborting a transaction", because=str(reason))
+        self.producer.abort()
+        self.counts["aborts"] += 1
+        self._aborts_in_a_row += 1
+        if self._aborts_in_a_row >= _MOST_ABORTS:
+            raise InvariantError(f"{_MOST_ABORTS} transactions in a row had to be aborted: {reason}")
+
+
+def wall_clock_ms() -> int:
+    """The wall clock of this machine."""
+    return time.time_ns() // 1_000_000

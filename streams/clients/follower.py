@@ -98,14 +98,21 @@ class Follower:
         positions = self._reader.positions()
         with self._moved:
             unmarked = [mark for mark in self._marks if mark.ends is None]
-        ends = self._reader.ends() if unmarked else None
+        ends = self._ends() if unmarked else None
         if ends is None and positions == self._positions:
             return
         with self._moved:
             for mark in unmarked:
-                mark.ends = ends
+                mark.ends = mark.ends or ends
             self._positions = positions
             self._moved.notify_all()
+
+    def _ends(self) -> Mapping[int, int] | None:
+        try:
+            return self._reader.ends()
+        except TimedOutError:
+            # The broker is away for a while: who waits gives up in its own time, reading goes on.
+            return None
 
     def _fail(self, error: SluicegateError) -> None:
         with self._moved:

@@ -141,7 +141,7 @@ def _outcome(record: Record) -> Outcome | None:
     try:
         return read_record(record, Outcome)
     except RecordError as error:
-        _log.error("an outcome cannot be read", position=str(record.position), error=str(error))
+        _log.error("an outcome cannot be read", position=str(record.position), because=str(error))
         return None
 
 

@@ -9,13 +9,14 @@ from sluicegate.processors.contract import Record, Topology
 from sluicegate.processors.release import OWN_TABLES
 from sluicegate.processors.tables import Tables, Trust, apply_documents
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.kafka.outage import Outage
 from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.tables import TableReader
 from sluicegate.streams.runtime.watchdog import Watchdog
 
 FRESH_MS: Final = 2_000
-LIMIT_MS: Final = 30_000
-"""Without fresh tables for this long the executor stops rather than guess."""
+LIMIT_MS: Final = 600_000
+"""Without fresh tables nothing is claimed; for this long, and the executor stops instead of waiting on."""
 _PAUSE_S: Final = 0.005
 
 
@@ -25,6 +26,7 @@ class OwnTables:
     def __init__(self, connection: Connection, trust: Trust, ends: EndOffsets, watchdog: Watchdog) -> None:
         self._ends = ends
         self._watchdog = watchdog
+        self._outage = Outage("identities and controls")
         self._reader: TableReader[Tables] = TableReader(
             connection,
             _Folded(trust).as_topology(),
@@ -43,8 +45,10 @@ class OwnTables:
     def freshen(self) -> Tables:
         """Fresh tables, waiting for them when need be; TimedOutError when they cannot be had."""
         while not self._refresh():
+            self._outage.waits()
             self._watchdog.beat("read the tables")
             time.sleep(_PAUSE_S)
+        self._outage.answered()
         return self.current
 
     def read_on(self, for_s: float) -> bool:

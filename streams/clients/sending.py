@@ -12,6 +12,7 @@ from sluicegate.processors.contract import Position
 from sluicegate.schemas.errors import TimedOutError
 from sluicegate.schemas.ids import partition_of
 from sluicegate.streams.kafka.connection import DELIVERY_TIMEOUT_MS, Connection
+from sluicegate.streams.kafka.outage import Outage
 
 from .kafka_errors import Trouble, explain
 from .signed_record import SignedRecord
@@ -31,6 +32,7 @@ class Sender:
         self._trouble = Trouble()
         self._producer = Producer({**connection.producer_config(), "error_cb": self._trouble})
         self._partitions: dict[str, int] = {}
+        self._reports = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="deliveries", daemon=True)
         self._thread.start()
@@ -95,12 +97,19 @@ class Sender:
         self._thread.join(_POLL_S * 10)
 
     def _serve(self) -> None:
+        outage = Outage("records to be acknowledged")
         while not self._stopping.is_set():
+            reports = self._reports
             self._producer.poll(_POLL_S)
+            if len(self._producer) and reports == self._reports:
+                outage.waits()
+            else:
+                outage.answered()
 
     def _delivered(
         self, delivered: "Future[Position]", topic: str, error: KafkaError | None, message: Message
     ) -> None:
+        self._reports += 1
         if error is not None:
             delivered.set_exception(explain(self._connection, error, "write to", topic, self._trouble))
             return

@@ -17,7 +17,8 @@ from .broker_folder import BrokerFolder
 from .principals import Naming, Principal, Role
 
 TRANSACTION_TIMEOUT_MS = 10_000
-DELIVERY_TIMEOUT_MS = 30_000
+DELIVERY_TIMEOUT_MS = 300_000
+"""How long a client goes on handing over a record while the broker is away: minutes, as an outage takes."""
 LARGEST_RECORD_BYTES = 8 * 1024 * 1024
 FETCH_QUEUE_BACKOFF_MS = 5
 

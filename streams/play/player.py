@@ -146,7 +146,7 @@ class Player:
             wait.news()
             waits.append(wait)
             self._progress("submitted", number, len(self._calls))
-        link.sender.flush(60.0)
+        link.sender.flush(self._timeout_s)
         return waits
 
     def _await(self, waits: Sequence["_Wait"], reviewers: ScriptedReviewers | None) -> None:

@@ -18,6 +18,8 @@ from sluicegate.streams.local import LocalDeployment
 
 ISSUER: Final = "play"
 REASON: Final = "scripted by the recording"
+PATIENCE_S: Final = 600.0
+"""How long a scripted person waits for the tally: a broker may be away for minutes."""
 _AT_ONCE: Final = 8
 
 Approves = Callable[[ApprovalRequest], bool]
@@ -120,7 +122,7 @@ class ScriptedReviewers:
         for group, count in request.requirement.groups.items():
             for name in self._people.get(group, ())[:count]:
                 choice = Choice.APPROVE if approved else Choice.REJECT
-                self._clients[name].decide(request, choice, REASON)
+                self._clients[name].decide(request, choice, REASON, timeout_s=PATIENCE_S)
                 if not approved:
                     return  # one rejection is final
 

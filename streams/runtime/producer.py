@@ -26,6 +26,7 @@ from .watchdog import Watchdog
 CALL_S: Final = 10.0
 RETRY_S: Final = 45.0
 """How long a retriable call is repeated: longer than the longest pause of a broker that we expect."""
+_SAY_EVERY_S: Final = 5.0
 
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001  # the client's public constant
@@ -65,6 +66,7 @@ class KafkaProducer:
         """How many producer objects this slot has had."""
         self._failed: list[tuple[str, str]] = []
         self._repeated = False
+        self._say_again_s = 0.0
         self._names: dict[str, str] = {}
         self._single: frozenset[str] = frozenset()
         self._producer = self._open()
@@ -176,8 +178,15 @@ class KafkaProducer:
         if not is_retriable or error.fatal() or time.monotonic() > deadline:
             raise self._meaning(error, doing)
         self._repeated = True
-        get_logger("sluicegate.worker").warning("repeating a call", doing=doing, code=error.name())
+        self._say_repeating(doing, error)
         time.sleep(0.01)
+
+    def _say_repeating(self, doing: str, error: KafkaError) -> None:
+        """At most one line in a while: some errors come back at once, for as long as the broker is away."""
+        now_s = time.monotonic()
+        if now_s >= self._say_again_s:
+            self._say_again_s = now_s + _SAY_EVERY_S
+            get_logger("sluicegate.worker").warning("repeating a call", doing=doing, code=error.name())
 
     def _meaning(self, error: KafkaError, doing: str) -> Exception:
         if error.txn_requires_abort():

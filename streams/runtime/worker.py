@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, Message
 from sluicegate.processors.contract import Record
 from sluicegate.schemas.errors import InvariantError
 from sluicegate.schemas.keys import PrivateKey
+from sluicegate.streams.kafka.outage import Outage
 from sluicegate.streams.logs import get_logger
 
 from .assignment import Assignment
@@ -67,6 +68,7 @@ class Worker:
         self._topology = spec.topology()
         self._key = PrivateKey.from_text(spec.key) if spec.key else None
         self._stop = stop
+        self._outage = Outage("where policies, identities and controls end")
         self._pace = Pace(spec.transaction_age_ms / 1000, spec.transaction_records)
         self._counts = {"transactions": 0, "records": 0, "punctuations": 0, "aborts": 0}
         self._aborts_in_a_row = 0
@@ -124,8 +126,10 @@ class Worker:
         # On stale tables nothing is decided: the records stay where they are until the tables are fresh again.
         messages = self._gather() if is_fresh else []
         if is_fresh:
+            self._outage.answered()
             self._work(messages)
         else:
+            self._outage.waits()
             time.sleep(_STALE_S)
         self._take_end_offsets()
         self._assignment.restore()

@@ -89,6 +89,10 @@ class MaskingSettings(_Table):
     """Few: a batch may hold 4 MiB, and all of a transaction are in memory at once."""
     watchdog_ms: int = Field(default=240_000, ge=5_000)
     """Longer than the gate's: masking a transaction of large batches takes a while, and is no call that hangs."""
+    http: str | None = None
+    """`host:port` for `/metrics`, `/healthz` and `/readyz` of `mask run`; None serves none."""
+    http_beyond_loopback: bool = False
+    """Whether `http` may be an address that other machines reach: it has neither TLS nor a password."""
 
 
 class Settings(BaseSettings):

@@ -74,7 +74,7 @@ def write_starter(folder: Path, state: StateFolder, settings: Settings | None = 
         owner=_person_id(),
         reviewer=_person_id(),
         second_reviewer=_person_id(),
-        **_chosen(settings),
+        **_chosen(settings, state),
     )
     for name, content in {
         FILE_NAME: files.settings(),
@@ -90,8 +90,11 @@ def write_starter(folder: Path, state: StateFolder, settings: Settings | None = 
     return done
 
 
-def _chosen(settings: Settings | None) -> dict[str, Any]:
-    return {} if settings is None else settings.model_dump(include={"deployment", "partitions", "bootstrap"})
+def _chosen(settings: Settings | None, state: StateFolder) -> dict[str, Any]:
+    if settings is None:
+        return {}
+    chosen = settings.model_dump(include={"deployment", "partitions", "bootstrap"})
+    return {**chosen, "privacy_key": privacy_key_or_new(state)[0].text}
 
 
 def _person_id() -> str:

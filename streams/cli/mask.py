@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.masking_workers import masking_spec
 from sluicegate.streams.runtime.supervisor import Supervisor
@@ -35,6 +36,14 @@ def run(
         bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
+    http: Annotated[
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="HOST:PORT",
+            help="Serve /metrics, /healthz and /readyz here. Default: `[masking] http`.",
+        ),
+    ] = None,
 ) -> None:
     """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
 
@@ -52,5 +61,9 @@ def run(
         workers=workers or settings.masking.workers,
         first_slot=first_slot,
     )
-    if supervisor.run():
+    watched = Watched("masking", supervisor, settings.partitions, shared=first_slot > 0)
+    masking = settings.masking
+    with serving(http or masking.http, [watched], beyond_loopback=masking.http_beyond_loopback):
+        status = supervisor.run()
+    if status:
         raise typer.Exit(REFUSED)

@@ -24,6 +24,8 @@ class Starter:
     partitions: int = 6
     bootstrap: str | None = None
     """None leaves the line as a comment: the development broker of this machine."""
+    privacy_key: str | None = None
+    """The privacy office's public key, for masking that runs where the private half is not."""
 
     def settings(self) -> str:
         """`sluicegate.toml`."""
@@ -34,6 +36,7 @@ class Starter:
             deployment=self.deployment,
             partitions=self.partitions,
             cluster=cluster,
+            masking="" if self.privacy_key is None else _MASKING.format(self.privacy_key),
         )
 
     def identities(self) -> str:
@@ -54,6 +57,13 @@ IGNORED: Final = """\
 """
 
 _NO_CLUSTER: Final = '# bootstrap = "kafka-1.example:9093,kafka-2.example:9093"'
+
+_MASKING: Final = """\
+[masking]
+# Whom quarantined data is sealed to. Masking cannot open what it has sealed: the private half is not where it runs.
+privacy_key = "{}"
+
+"""
 
 _SETTINGS: Final = Template("""\
 # Settings of sluicegate. Every one can be overlaid by the environment: SLUICEGATE_GATE__WORKERS=2.
@@ -76,7 +86,7 @@ policy = "policy.yaml"
 [gate]
 workers = 1
 
-[trust]
+$masking[trust]
 # Whose signatures on documents count: key id = public key. Every gate and every executor pins them here; they are
 # never learned from a topic. The private half is .sluicegate/keys/operator.ed25519.
 operators = { "$key_id" = "$key" }

@@ -1,6 +1,6 @@
 """Hold a request until its quorum, a rejection, or its deadline.
 
-Source: actions (verdict review), decisions, punctuation `deadline`.  Store: pending.
+Source: actions (verdict review), decisions, punctuations `reminder` and `deadline`.  Store: pending.
 Sinks: approvals, execution.<executor>, outcomes, audit.
 
 The requirement is frozen into the request. When it is met, the stricter of frozen and current policy holds: a current `deny`
@@ -11,7 +11,14 @@ from collections.abc import Mapping
 
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
-from sluicegate.schemas.approval import ApprovalRequest, FrozenRequirement, Resolution, ResolutionKind, Tally
+from sluicegate.schemas.approval import (
+    ApprovalRequest,
+    FrozenRequirement,
+    Reminder,
+    Resolution,
+    ResolutionKind,
+    Tally,
+)
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Decision
 from sluicegate.schemas.grant import Signed
@@ -27,7 +34,7 @@ from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
 from .policy import Effect, Verdict
 from .policy.profiles import strictest
-from .requirements import freeze, stricter
+from .requirements import freeze, next_reminder_ms, reminder_ms, stricter
 from .ruling import Cause, Ruling, Send
 from .separation import is_origin_known, may_decide, origin_set, speaking_groups
 from .standing import why_fallen
@@ -61,6 +68,7 @@ def open_request(
         excluded=excluded,
         view_digests=(view.digest,),
         view_complete=view.complete,
+        remind_at_ms=reminder_ms(verdict.requirement, pending.append_ms),
         action=signed,
     )
     held = pending.model_copy(update={"waiting": waiting})
@@ -98,6 +106,24 @@ def count(
     held = _with_decision(pending, counted)
     ruling = _reject(held, cause) if decision.choice is Choice.REJECT else _approve(held, tables, cause)
     return _tallied(ruling, held, decision, counted, cause)
+
+
+def remind(pending: Pending, cause: Cause) -> Ruling:
+    """The deadline comes near and every decision up to now was read: whoever carries reviews to people is told, once.
+
+    When the gate was away until the deadline had passed, nobody is reminded of what they cannot do any more.
+    """
+    waiting = _waiting(pending)
+    told = waiting.model_copy(update={"remind_at_ms": None})
+    puts = (put_pending(pending.model_copy(update={"waiting": told})),)
+    facts = action_facts(pending) | {
+        "request_id": waiting.request_id,
+        "deadline_ms": waiting.requirement.deadline_ms,
+    }
+    if cause.now_ms >= waiting.requirement.deadline_ms:
+        return Ruling(Event.REQUEST_REMINDED, facts | {"reason": Reason.LATE}, puts, lane=pending.lane)
+    send = Send("approvals", _reminder(pending, cause), cause.id("rm", waiting.request_id))
+    return Ruling(Event.REQUEST_REMINDED, facts, puts, (send,), lane=pending.lane)
 
 
 def expire(pending: Pending, cause: Cause) -> Ruling:
@@ -232,7 +258,15 @@ def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, 
     if len(waiting.excluded) > MAX_EXCLUDED or not _reachable(waiting.requirement, waiting.excluded, tables):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.UNREACHABLE_QUORUM, cause)
     view = render(action, verdict.show)
+    # Reviewers see the raised request now: a reminder whose time has passed says nothing more.
+    remind_at_ms = next_reminder_ms(
+        waiting.remind_at_ms,
+        reminder_ms(verdict.requirement, held.append_ms) if verdict.requirement else None,
+        after_ms=cause.at_ms,
+        deadline_ms=waiting.requirement.deadline_ms,
+    )
     update = {
+        "remind_at_ms": remind_at_ms,
         "revision": waiting.revision + 1,
         "view_digests": tuple(dict.fromkeys((*waiting.view_digests, view.digest))),
         "view_complete": waiting.view_complete and view.complete,
@@ -332,6 +366,24 @@ def _request(pending: Pending, action: Action, verdict: Verdict, cause: Cause) -
         policies=tuple(bytes.fromhex(digest) for digest in verdict.policies),
         view=render(action, verdict.show),
         requested_at_ms=cause.now_ms,
+    )
+
+
+def _reminder(pending: Pending, cause: Cause) -> Reminder:
+    waiting = _waiting(pending)
+    people = _approvers(waiting.decisions)
+    return Reminder(
+        request_id=waiting.request_id,
+        action_id=pending.action_id,
+        lane=pending.lane,
+        agent=pending.agent,
+        type=pending.type,
+        revision=waiting.revision,
+        deadline_ms=waiting.requirement.deadline_ms,
+        people=len(people),
+        needed=waiting.requirement.quorum,
+        open_groups=quorum.open_groups(waiting.requirement.groups, people),
+        reminded_at_ms=cause.now_ms,
     )
 
 

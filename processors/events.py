@@ -47,6 +47,8 @@ class Event(StrEnum):
     """grant_id, decision_id (the reconciliation's id), person, choice (`executed` or `failed`), text_length, text_digest."""
     RECONCILIATION_IGNORED = "reconciliation.ignored"
     """As above, with the reason why it settled nothing."""
+    REQUEST_REMINDED = "request.reminded"
+    """Punctuation: the deadline comes near: request_id, deadline_ms; reason `late` when it had passed and nobody was told."""
     REQUEST_EXPIRED = "request.expired"
     """Punctuation: every decision up to the deadline was read and they were not enough: request_id, resolution, deadline_ms."""
     GRANT_LAPSED = "grant.lapsed"

@@ -105,7 +105,7 @@ class GateTopology:
         return _step(ruling, cause, record.position.partition, leaf, record.headers)
 
     def due(self, store: str, key: bytes, value: bytes) -> Due | None:
-        """Deadline, lapse or lease of a pending action."""
+        """Reminder, deadline, lapse or lease of a pending action."""
         return pending.pending_due(key, value) if store == pending.STORE else None
 
     def began_ms(self, store: str, value: bytes) -> int | None:
@@ -113,7 +113,7 @@ class GateTopology:
         return pending.unpack_pending(value).append_ms if store == pending.STORE else None
 
     def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
-        """A deadline, a grant nobody claimed, or a claim without receipt."""
+        """A reminder, a deadline, a grant nobody claimed, or a claim without receipt."""
         del tables
         value = stores.get(due.store, due.key)
         if value is None:
@@ -122,6 +122,8 @@ class GateTopology:
         origin = f"{due.store}/{held.agent}/{held.action_id}/{due.kind}@{due.at_ms}"
         cause = Cause(origin, due.at_ms, now_ms)
         match due.kind:
+            case "reminder":
+                ruling = approvals.remind(held, cause)
             case "deadline":
                 ruling = approvals.expire(held, cause)
             case "lapse":

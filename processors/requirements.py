@@ -1,4 +1,4 @@
-"""The frozen requirement of a request, and the stricter of a frozen and a current one."""
+"""The frozen requirement of a request, the stricter of a frozen and a current one, and when people are reminded."""
 
 from sluicegate.schemas.approval import FrozenRequirement
 
@@ -15,6 +15,16 @@ def freeze(requirement: Requirement, append_ms: int) -> FrozenRequirement:
         reason_required=requirement.reason_required,
         mask=requirement.mask or DEFAULT_PROFILE,
     )
+
+
+def reminder_ms(requirement: Requirement, append_ms: int) -> int | None:
+    """When the people of a new request are reminded, None for never; counted from the action's log-append time."""
+    return None if requirement.remind_after_ms is None else append_ms + requirement.remind_after_ms
+
+
+def next_reminder_ms(*reminders: int | None, after_ms: int, deadline_ms: int) -> int | None:
+    """The earliest of these that is still to come and lies before the deadline; None when there is none."""
+    return min((at for at in reminders if at is not None and after_ms < at < deadline_ms), default=None)
 
 
 def stricter(frozen: FrozenRequirement, current: FrozenRequirement) -> FrozenRequirement:

@@ -23,6 +23,7 @@ EVENT_SENTENCES: Final[dict[Event, str]] = {
     Event.RECEIPT_IGNORED: "a receipt changed nothing",
     Event.RECONCILIATION_COUNTED: "a person settled what had really happened",
     Event.RECONCILIATION_IGNORED: "an attempt to settle what had happened changed nothing",
+    Event.REQUEST_REMINDED: "it was time to remind people of the request's deadline",
     Event.REQUEST_EXPIRED: "the request expired with too few decisions, so nothing was executed",
     Event.GRANT_LAPSED: "the grant lapsed unused, so nothing was executed",
     Event.CLAIM_UNKNOWN: "the grant was claimed and nobody knows what happened since",

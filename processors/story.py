@@ -29,10 +29,12 @@ _SPECIAL: dict[str, dict[str, str]] = {
         for check, sentence in SENTENCES.items()
         if check is not Check.NOT_THE_AUDIENCE  # the gate's own reason, whatever the receipt says
     },
+    Event.REQUEST_REMINDED: {"late": "its deadline had passed by then, so nobody was told"},
     Event.RECONCILIATION_COUNTED: {"executed": "it was executed", "failed": "it failed"},
 }
 """Events whose reason is a code of its own kind: an executor's check, what a person found out."""
 _NO_NAMES: Mapping[str, str] = {}
+_WITH_DEADLINE = frozenset({Event.ACTION_WAITING, Event.REQUEST_REMINDED, Event.REQUEST_EXPIRED})
 _REASON_OF_ANOTHER = frozenset({Event.ACTION_GRANTED, Event.ACTION_WAITING})
 """Events that refuse nothing: a reason in their entry is that of the request which the edit superseded."""
 
@@ -180,7 +182,7 @@ def _told(entry: AuditEntry, action_id: str) -> Iterator[str]:
 def _ids(entry: AuditEntry) -> Iterator[str]:
     if entry.supersedes is not None:
         yield f"an edit of `{entry.supersedes}`"
-    if entry.deadline_ms is not None and entry.event in {Event.ACTION_WAITING, Event.REQUEST_EXPIRED}:
+    if entry.deadline_ms is not None and entry.event in _WITH_DEADLINE:
         yield f"deadline {_time(entry.deadline_ms)}"
     if entry.executor is not None:
         yield f"executor `{entry.executor}`"

@@ -20,6 +20,7 @@ class Requirement:
         within_ms: time between request and deadline, in milliseconds.
         reason_required: every decision must carry a reason.
         mask: masking profile of what the action returns, or several joined by `+`; None asks for none.
+        remind_after_ms: time between request and reminder, in milliseconds, always before the deadline; None reminds nobody.
     """
 
     groups: tuple[tuple[str, int], ...]
@@ -27,6 +28,7 @@ class Requirement:
     within_ms: int
     reason_required: bool
     mask: str | None = None
+    remind_after_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what nobody, or too few people, could satisfy."""
@@ -42,6 +44,8 @@ class Requirement:
             )
         if self.within_ms < 1:
             raise InvariantError("a requirement's deadline must lie after the request")
+        if self.remind_after_ms is not None and not 0 < self.remind_after_ms < self.within_ms:
+            raise InvariantError("a requirement's reminder must lie between the request and its deadline")
         if self.mask is not None and not is_well_formed(self.mask):
             raise InvariantError("a requirement names a masking profile that cannot exist")
 
@@ -50,12 +54,16 @@ class Requirement:
         groups = dict(self.groups)
         for name, count in other.groups:
             groups[name] = max(count, groups.get(name, 0))
+        within_ms = min(self.within_ms, other.within_ms)
+        reminders = [at for at in (self.remind_after_ms, other.remind_after_ms) if at is not None]
         return Requirement(
             groups=tuple(sorted(groups.items())),
             quorum=max(self.quorum, other.quorum, sum(groups.values())),
-            within_ms=min(self.within_ms, other.within_ms),
+            within_ms=within_ms,
             reason_required=self.reason_required or other.reason_required,
             mask=strictest(self.mask, other.mask),
+            # The earliest; what would come after the earlier deadline reminds nobody.
+            remind_after_ms=min((at for at in reminders if at < within_ms), default=None),
         )
 
     def masked(self, profile: str | None) -> "Requirement":

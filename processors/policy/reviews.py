@@ -2,7 +2,7 @@
 
 import re
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from .durations import DAY_MS, HOUR_MS, SECOND_MS
 from .findings import Findings, did_you_mean
@@ -22,7 +22,8 @@ MAX_GRANT_LIFE_MS = HOUR_MS
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """The form of names of policies, reviews and groups."""
 
-_FIELDS = ("groups", "quorum", "within", "reason", "grant")
+_FIELDS = ("groups", "quorum", "within", "remind", "reason", "grant")
+_NEVER = "never"
 
 
 def read_reviews(file: Section) -> dict[str, Review | None]:
@@ -54,12 +55,16 @@ def read_review(node: Node, findings: Findings, subject: str) -> Review | None:
     groups = read_groups(section)
     section.require("within", "30m")
     within_ms = section.duration("within", MIN_WITHIN_MS, MAX_WITHIN_MS)
+    remind_after_ms = _remind_after_ms(section, within_ms)
     reason = section.choice("reason", ("required", "optional"))
     quorum = _quorum(section, groups)
     life_ms = read_grant_life(section)
     if quorum is None or within_ms is None:
         return None
-    return Review(Requirement(groups, quorum, within_ms, reason == "required"), life_ms)
+    requirement = Requirement(
+        groups, quorum, within_ms, reason == "required", remind_after_ms=remind_after_ms
+    )
+    return Review(requirement, life_ms)
 
 
 def read_groups(section: Section) -> tuple[tuple[str, int], ...]:
@@ -81,6 +86,19 @@ def read_grant_life(section: Section) -> int | None:
         return None
     grant.require("life", "5m")
     return grant.duration("life", SECOND_MS // 10, MAX_GRANT_LIFE_MS)
+
+
+def _remind_after_ms(section: Section, within_ms: int | None) -> int | None:
+    """The field `remind`: that long before the deadline, or `never`. Without it, in the last quarter of `within`."""
+    if within_ms is None:
+        return None
+    node = section.get("remind")
+    if node is None:
+        return within_ms - within_ms // 4
+    if isinstance(node, ScalarNode) and node.value == _NEVER:
+        return None
+    before_ms = section.duration("remind", 1, within_ms - 1)
+    return None if before_ms is None else within_ms - before_ms
 
 
 def _quorum(section: Section, groups: tuple[tuple[str, int], ...]) -> int | None:

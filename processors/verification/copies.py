@@ -13,6 +13,7 @@ from .findings import Invariant, Ledger
 from .placed import Placed
 
 _KINDS = {
+    Event.REQUEST_REMINDED: EntryKind.PUNCTUATION,
     Event.REQUEST_EXPIRED: EntryKind.PUNCTUATION,
     Event.GRANT_LAPSED: EntryKind.PUNCTUATION,
     Event.CLAIM_UNKNOWN: EntryKind.PUNCTUATION,

@@ -27,6 +27,7 @@ class _Request:
     deadline_ms: int | None
     excluded: frozenset[str]
     approvals: dict[str, frozenset[str]]
+    reminded: bool = False
 
     @classmethod
     def of(cls, entry: AuditEntry) -> "_Request":
@@ -35,7 +36,8 @@ class _Request:
         return cls(action, groups, entry.quorum or 0, entry.deadline_ms, frozenset(entry.excluded), {})
 
     def raise_to(self, entry: AuditEntry) -> None:
-        """The stricter of what was asked and what this entry asks."""
+        """The stricter of what was asked and what this entry asks; who is asked anew may be reminded anew."""
+        self.reminded = self.reminded and entry.requirement is None
         for group, count in (entry.requirement or {}).items():
             self.groups[group] = max(count, self.groups.get(group, 0))
         self.quorum = max(self.quorum, entry.quorum or 0)
@@ -67,6 +69,8 @@ class Requests:
                 self._opened(placed)
             case Event.DECISION_COUNTED:
                 self._decided(placed)
+            case Event.REQUEST_REMINDED:
+                self._reminded(placed)
             case Event.WITHDRAWAL_COUNTED | Event.REQUEST_EXPIRED:
                 self._closed(placed)
             case _ if entry.grant_id is not None and event is Event.ACTION_DENIED:
@@ -156,6 +160,18 @@ class Requests:
             self._find(placed, "the approval that led to the grant came after the deadline")
         if not enough(request.groups, request.quorum, people):
             self._find(placed, "the people of the grant are not those that request and grant ask for")
+
+    def _reminded(self, placed: Placed) -> None:
+        entry, request = placed.entry, self._request(placed)
+        self._ledger.count(Invariant.I3, "reminders")
+        if request is not None and request.action != (entry.agent, entry.action_id):
+            self._find(placed, "the reminder names another action than its request")
+        if entry.grant_id is not None or entry.resolution is not None:
+            self._find(placed, "a reminder grants or ends something")
+        if request is not None and request.reminded:
+            self._find(placed, "people were reminded twice of a request that was not raised in between")
+        if request is not None:
+            request.reminded = True
 
     def _closed(self, placed: Placed) -> None:
         if self._request(placed) is not None:

@@ -8,7 +8,7 @@ import typer
 from sluicegate.processors.events import Event as Happening
 from sluicegate.processors.story import sentence_of_reason
 from sluicegate.schemas.action import AccountName
-from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Resolution, Tally
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.document import Account, DocumentKind
 from sluicegate.schemas.errors import ConfigurationError
@@ -25,7 +25,7 @@ from .options import AccountId, AsJson
 from .person_names import names_of_persons
 from .request_card import card
 from .screen import as_json as written
-from .screen import note, print_json, print_json_line, say
+from .screen import note, print_json, print_json_line, say, span
 from .waiting import Waiting, read_waiting
 
 RequestId = Annotated[
@@ -165,6 +165,13 @@ def tally_in_words(tally: Tally, choice: Choice | None = None) -> str:
     return f"counted, {tally.people} of {tally.needed}{missing}"
 
 
+def reminder_in_words(reminder: Reminder, now_ms: int) -> str:
+    """What a reminder says, in one sentence."""
+    left = span(max(0, reminder.deadline_ms - now_ms))
+    missing = f"; missing: {', '.join(reminder.open_groups)}" if reminder.open_groups else ""
+    return f"reminder: {reminder.people} of {reminder.needed} have decided, {left} left{missing}"
+
+
 def _watch(called: Invocation, waiting: Waiting, *, as_json: bool) -> None:
     client = ReviewerClient(
         called.connection(Role.REVIEWER),
@@ -188,6 +195,8 @@ def _print_event(event: Event, waiting: Waiting) -> None:
             if event.counted:
                 waiting.counted[event.request_id] = event
             say(f"{event.request_id}  a decision of {_name(event.person, waiting)}: {tally_in_words(event)}")
+        case Reminder():
+            say(f"{event.request_id}  {reminder_in_words(event, _now_ms())}")
         case Resolution():
             say(f"{event.request_id}  {event.resolution.value}{f' ({event.reason})' if event.reason else ''}")
         case Alarm():

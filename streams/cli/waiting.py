@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from sluicegate.processors.contract import Record
-from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Tally
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.errors import RecordError, RefusedError
-from sluicegate.streams.clients.inbox import Alarm, Inbox
+from sluicegate.streams.clients.inbox import ASKED, Alarm, Inbox
 from sluicegate.streams.clients.reading import read_record
 from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.kafka.connection import Connection
@@ -29,7 +29,7 @@ class Waiting:
     def take(self, record: Record) -> None:
         """One record of `approvals`, in the order of its partition."""
         try:
-            model = read_record(record, ApprovalRequest, Tally, Resolution)
+            model = read_record(record, *ASKED)
         except RecordError:
             return
         event = self.inbox.take(model, sha256(record.value or b""), record.position)  # type: ignore[arg-type]

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from sluicegate.processors.contract import Position
-from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Resolution, Tally
 from sluicegate.schemas.canonical import sha256
+from sluicegate.schemas.fields import Wire
 
 from .seen import Seen, Sighting
 
@@ -36,8 +38,12 @@ class Alarm:
     id: str | None = None
 
 
-Event = ApprovalRequest | Tally | Resolution | Alarm
+Event = ApprovalRequest | Tally | Reminder | Resolution | Alarm
 """What happens on `approvals`. A request with a revision above 1 has been raised."""
+
+Asked = ApprovalRequest | Tally | Reminder | Resolution
+"""The records on `approvals`."""
+ASKED: Final[tuple[type[Wire], ...]] = (ApprovalRequest, Tally, Reminder, Resolution)
 
 
 def view_holds(request: ApprovalRequest) -> bool:
@@ -54,6 +60,7 @@ class Inbox:
     _requests: Seen = field(default_factory=Seen)
     _resolved: Seen = field(default_factory=Seen)
     _tallied: Seen = field(default_factory=Seen)
+    _reminded: Seen = field(default_factory=Seen)
 
     @property
     def open(self) -> Mapping[str, ApprovalRequest]:
@@ -64,9 +71,7 @@ class Inbox:
         """Whether an alarm stands against a request."""
         return request_id in self._refused
 
-    def take(
-        self, record: ApprovalRequest | Tally | Resolution, digest: bytes, position: Position
-    ) -> Event | None:
+    def take(self, record: Asked, digest: bytes, position: Position) -> Event | None:
         """Take one record; `digest` is that of its bytes. None for a copy, an alarm for what is not believed."""
         match record:
             case ApprovalRequest():
@@ -75,6 +80,8 @@ class Inbox:
                 return self._resolution(record, digest, position)
             case Tally():
                 return self._once(self._tallied, record.decision_id, digest, position, record)
+            case Reminder():
+                return self._reminder(record, digest, position)
 
     def _request(self, request: ApprovalRequest, digest: bytes, position: Position) -> Event | None:
         name = request.request_id
@@ -92,6 +99,12 @@ class Inbox:
             return None
         self._open[name] = request
         return request
+
+    def _reminder(self, reminder: Reminder, digest: bytes, position: Position) -> Event | None:
+        name = f"{reminder.request_id}@{reminder.revision}"
+        event = self._once(self._reminded, name, digest, position, reminder)
+        # Of what does not wait any more, or must not be decided on, nobody is reminded.
+        return None if event is reminder and reminder.request_id not in self._open else event
 
     def _resolution(self, resolution: Resolution, digest: bytes, position: Position) -> Event | None:
         # Two different ends or one: it does not wait any more.

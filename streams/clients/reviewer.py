@@ -24,7 +24,7 @@ from typing import Final, Self
 
 from sluicegate.processors.contract import Position, Record
 from sluicegate.schemas.action import AccountName
-from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Tally
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Decision, Reconciliation, Settled
 from sluicegate.schemas.errors import ConfigurationError, RecordError, RefusedError, TimedOutError
@@ -36,7 +36,7 @@ from sluicegate.streams.settings import Settings, load
 from sluicegate.streams.state_folder import StateFolder
 
 from .follower import Follower
-from .inbox import Alarm, AlarmReason, Event, Inbox, Listener, view_holds
+from .inbox import ASKED, Alarm, AlarmReason, Asked, Event, Inbox, Listener, view_holds
 from .reading import read_record
 from .sending import Sender, acknowledged
 from .signed_record import build, nonce, random_id, sign_record
@@ -107,7 +107,7 @@ class ReviewerClient:
         )
 
     def watch(self) -> Iterator[Event]:
-        """What waits now, then everything that happens: requests (also raised ones), tallies, resolutions, alarms.
+        """What waits now, then all that happens: requests (also raised), tallies, reminders, resolutions, alarms.
 
         Ends when the client is closed; raises when reading ends for another reason. Listening starts at the call.
         """
@@ -276,10 +276,10 @@ class ReviewerClient:
 
     def _event(self, record: Record) -> Event | None:
         try:
-            model = read_record(record, ApprovalRequest, Tally, Resolution)
+            model = read_record(record, *ASKED)
         except RecordError:
             return Alarm(AlarmReason.UNREADABLE, record.position)
-        assert isinstance(model, ApprovalRequest | Tally | Resolution)  # noqa: S101  # one of the three was asked for
+        assert isinstance(model, Asked)  # noqa: S101  # one of them was asked for
         return self._inbox.take(model, sha256(record.value or b""), record.position)
 
 

@@ -21,7 +21,7 @@ from sluicegate.processors.tables import Tables, Trust
 from sluicegate.processors.verification import Report, Verifier
 from sluicegate.schemas import codec, document
 from sluicegate.schemas.action import AccountName, Action, Withdrawal
-from sluicegate.schemas.approval import ApprovalRequest, Resolution, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Resolution, Tally
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.decision import Choice, Decision, Reconciliation, Settled
@@ -350,6 +350,10 @@ class GateDriver:
         """The gate's answer to a decision."""
         found = [t for t in self._models("approvals", Tally) if t.decision_id == decision.decision_id]
         return found[-1]
+
+    def reminders(self, action: Action) -> list[Reminder]:
+        """The reminders of an action's requests, in order."""
+        return [r for r in self._models("approvals", Reminder) if r.action_id == action.action_id]
 
     def resolutions(self, action: Action) -> list[Resolution]:
         """How requests about an action ended."""

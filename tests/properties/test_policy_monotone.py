@@ -49,8 +49,15 @@ def requirements(draw: st.DrawFn) -> Requirement:
     """Any requirement that can be built."""
     groups = draw(GROUPS)
     quorum = max(1, sum(groups.values())) + draw(st.integers(0, 3))
+    within_ms = draw(st.integers(1, 9))
+    remind_after_ms = draw(st.one_of(st.none(), st.integers(1, within_ms - 1))) if within_ms > 1 else None
     return Requirement(
-        tuple(sorted(groups.items())), quorum, draw(st.integers(1, 9)), draw(st.booleans()), draw(MASKS)
+        groups=tuple(sorted(groups.items())),
+        quorum=quorum,
+        within_ms=within_ms,
+        reason_required=draw(st.booleans()),
+        mask=draw(MASKS),
+        remind_after_ms=remind_after_ms,
     )
 
 

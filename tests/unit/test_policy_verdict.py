@@ -63,7 +63,9 @@ def test_a_default_of_review_needs_the_review_called_default() -> None:
     )
     answer = load(text).evaluate(project("t", "agent", {}))
     assert answer.effect is Effect.REVIEW
-    assert answer.requirement == Requirement((("duty", 1),), 1, HOUR_MS // 2, reason_required=False)
+    assert answer.requirement == Requirement(
+        (("duty", 1),), 1, HOUR_MS // 2, reason_required=False, remind_after_ms=HOUR_MS * 3 // 8
+    )
 
 
 def test_obligations_of_all_matching_rules_merge() -> None:
@@ -76,7 +78,12 @@ def test_obligations_of_all_matching_rules_merge() -> None:
         {},
     )
     assert answer.requirement == Requirement(
-        (("privacy", 2), ("security", 1)), 5, HOUR_MS, reason_required=True, mask="hipaa-safe-harbor"
+        (("privacy", 2), ("security", 1)),
+        5,
+        HOUR_MS,
+        reason_required=True,
+        mask="hipaa-safe-harbor",
+        remind_after_ms=HOUR_MS * 3 // 4,
     )
     assert (answer.mask, answer.grant_life_ms, answer.whys) == (
         "hipaa-safe-harbor",
@@ -237,7 +244,12 @@ def test_obligations_of_several_policies_merge() -> None:
     three = policy("  - {id: a, effect: allow, mask: hipaa-safe-harbor}\n", name="three")
     answer = PolicySet([one, two, three]).evaluate("agent", project("t", "agent", {}))
     assert answer.requirement == Requirement(
-        (("privacy", 2), ("security", 1)), 3, HOUR_MS, reason_required=True, mask="hipaa-safe-harbor"
+        (("privacy", 2), ("security", 1)),
+        3,
+        HOUR_MS,
+        reason_required=True,
+        mask="hipaa-safe-harbor",
+        remind_after_ms=HOUR_MS * 3 // 4,
     )
     assert (answer.mask, answer.grant_life_ms, answer.whys) == (
         "hipaa-safe-harbor",

@@ -127,7 +127,9 @@ class Detection:
 def _is_amount(text: str, start: int, end: int) -> bool:
     """A number with a currency sign before it, or with a fraction: money, distances, measurements."""
     fraction = text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit()
-    return text[start:end].isdigit() and (text[max(0, start - 1) : start] in {"$", "€", "£", "¥"} or fraction)
+    after_point = start > 1 and text[start - 1] == "." and text[start - 2].isdigit()
+    money = text[max(0, start - 1) : start] in {"$", "€", "£", "¥"}
+    return text[start:end].isdigit() and (money or fraction or after_point)
 
 
 def _by_checksum(kind: Kind, text: str) -> Kind:

@@ -1,0 +1,105 @@
+"""The check's own memory of what must be gone: literals as letters and digits only, looked for in windows of words."""
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+
+_LONGEST_WINDOW: Final = 10
+_SHORTEST_DIGITS: Final = 5
+_SURE: Final = 6
+"""Letters and digits from which a literal counts in a kept column too."""
+_EMPTY: Final = frozenset(
+    {"", "na", "none", "null", "unknown", "nil", "n", "y", "yes", "no", "test", "other", "self"}
+)
+_ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,4096}")
+
+
+class Literals:
+    """What the raw batch's identifier columns hold."""
+
+    def __init__(self) -> None:
+        self._whole: set[str] = set()
+        self._single: set[str] = set()
+        self._longest = 0
+
+    def add(self, literal: str) -> None:
+        """Remember a literal."""
+        words = _words(literal)
+        squashed = "".join(words).casefold()
+        if squashed in _EMPTY:
+            return
+        if squashed.isalpha() and len(words) == 1:
+            self._single.add(squashed)
+        elif not (squashed.isdigit() and len(squashed) < _SHORTEST_DIGITS):
+            self._remember(squashed)
+        if "@" in literal and len(local := _words(literal.split("@", maxsplit=1)[0])) > 1:
+            self._remember("".join(local).casefold())
+
+    def add_names(self, names: Sequence[str]) -> None:
+        """Remember the names of one person: any two in both orders."""
+        parts = [
+            word.casefold() for name in names[:6] for word in _words(name) if word.isalpha() and len(word) > 1
+        ][:6]
+        for one in parts:
+            for other in parts:
+                if one is not other:
+                    self._remember(one + other)
+
+    def _remember(self, squashed: str) -> None:
+        self._whole.add(squashed)
+        self._longest = max(self._longest, len(squashed))
+
+    def found(self, text: str, *, singles: bool) -> bool:
+        """Whether a literal is left in a text."""
+        words = _words(text)
+        folded = [word.casefold() for word in words]
+        for at, word in enumerate(words):
+            if singles and word[0].isupper() and folded[at] in self._single:
+                return True
+            if any(window in self._whole for window in self._windows(folded, at)):
+                return True
+        return False
+
+    def found_in_kept(self, text: str) -> bool:
+        """Whether a long literal stands in a column that was said to identify nobody."""
+        folded = [word.casefold() for word in _words(text)]
+        return any(
+            window in self._whole and len(window) >= _SURE
+            for at in range(len(folded))
+            for window in self._windows(folded, at)
+        )
+
+    def found_encoded(self, text: str) -> bool:
+        """Whether a literal is left in base64 or hexadecimal."""
+        return any(
+            self.found(decoded, singles=True)
+            for token in _ENCODED.findall(text)
+            for decoded in _decoded(token)
+        )
+
+    def _windows(self, words: Sequence[str], at: int) -> Iterator[str]:
+        window = ""
+        for word in words[at : at + _LONGEST_WINDOW]:
+            window += word
+            if len(window) > self._longest:
+                return
+            yield window
+
+
+def _words(text: str) -> list[str]:
+    if not text.isascii():
+        apart = unicodedata.normalize("NFKD", text)
+        text = "".join(char for char in apart if unicodedata.category(char) not in {"Mn", "Cf", "Me"})
+    return "".join(char if char.isalnum() else " " for char in text).split()
+
+
+def _decoded(token: str) -> Iterator[str]:
+    plain = token.replace("-", "+").replace("_", "/")
+    with suppress(binascii.Error, ValueError):
+        yield base64.b64decode(plain + "=" * (-len(plain) % 4)).decode()
+    with suppress(ValueError):
+        yield bytes.fromhex(token).decode()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from . import __doc__ as method
-from . import broker, pure
+from . import broker, lake, pure
 from .machine import describe
 from .measuring import Effort, Measure
 
@@ -18,6 +18,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there as JSON")
     parser.add_argument("--pure", action="store_true", help="only what needs no broker")
+    parser.add_argument("--lake", action="store_true", help="only the audit log as Parquet")
     parser.add_argument(
         "--scale", type=float, default=1.0, help="multiply the work; figures stay per operation"
     )
@@ -26,7 +27,8 @@ def main(arguments: list[str]) -> int:
     _say(f"{method}\n" + "\n".join(f"{name}: {value}" for name, value in machine.items()) + "\n")
     measures = []
     _say(f"{'':56}{'µs each':>10}{'fastest':>10}{'slowest':>10}{'per s':>10}  ratio")
-    for measure in _all(Effort(scale=chosen.scale), with_broker=not chosen.pure):
+    effort = Effort(scale=chosen.scale)
+    for measure in lake.measure(effort) if chosen.lake else _all(effort, with_broker=not chosen.pure):
         measures.append(measure)
         _say(row(measure))
     if chosen.json:
@@ -48,6 +50,7 @@ def _all(effort: Effort, *, with_broker: bool) -> Iterator[Measure]:
     yield from pure.measure(effort)
     if with_broker:
         yield from broker.measure(effort)
+        yield from lake.measure(effort)
 
 
 def _say(text: str) -> None:

@@ -28,5 +28,6 @@ class Bar:
 def bar() -> Iterator[Bar]:
     """A bar until the end of the block."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=error_console(), transient=True) as bars:
+    console = error_console()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         yield Bar(bars)

@@ -181,7 +181,7 @@ class TopicReader:
             position=Position(*place),
             append_ms=message.timestamp()[1],
             key=_bytes(key),
-            headers=tuple((str(name), _bytes(content)) for name, content in headers),
+            headers=tuple(headers),
             value=_bytes(value),
         )
 

@@ -5,6 +5,7 @@ the form that our own writer gives is read: whatever else is valid Avro is a Val
 """
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import Any, Final
 
 Read = Callable[[bytes, int], tuple[Any, int]]
@@ -16,6 +17,17 @@ _MOST_BITS: Final = 63
 _LONG: Final = 1 << 64
 _PRESENT: Final = 2
 _EMPTY: Final = ()
+
+
+class _Form(Enum):
+    """How often a field's value is there."""
+
+    ONE = 1
+    OPTIONAL = 2
+    MANY = 3
+
+
+_ONE, _OPTIONAL = _Form.ONE, _Form.OPTIONAL
 
 
 def body_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str, Any]]:
@@ -37,24 +49,24 @@ def body_reader(schema: Mapping[str, Any]) -> Callable[[bytes, int], dict[str, A
 
 def _record(schema: Mapping[str, Any], named: dict[str, Read]) -> Read:
     reads = [
-        (field["name"], *_optional(field["type"]), _reader(field["type"], named))
-        for field in schema["fields"]
+        (field["name"], _form(field["type"]), _reader(field["type"], named)) for field in schema["fields"]
     ]
+    empty = {name: _EMPTY for name, form, _ in reads if form is _Form.MANY}
 
     def read(value: bytes, at: int) -> tuple[Any, int]:
-        row: dict[str, Any] = {}
-        for name, is_optional, is_many, read_value in reads:
-            if is_optional:
+        row: dict[str, Any] = empty.copy()
+        for name, form, read_value in reads:
+            if form is not _ONE:
+                # A zero is the first branch of a union, which is null, or the end of an empty array: most fields of most
+                # entries are one or the other.
                 branch = value[at]
-                at += 1
                 if not branch:
+                    at += 1
                     continue
-                if branch != _PRESENT:
-                    raise ValueError("no such branch of the union")
-            elif is_many and not value[at]:
-                row[name] = _EMPTY
-                at += 1
-                continue
+                if form is _OPTIONAL:
+                    if branch != _PRESENT:
+                        raise ValueError("no such branch of the union")
+                    at += 1
             row[name], at = read_value(value, at)
         return row, at
 
@@ -62,8 +74,10 @@ def _record(schema: Mapping[str, Any], named: dict[str, Read]) -> Read:
     return read
 
 
-def _optional(schema: Any) -> tuple[bool, bool]:
-    return isinstance(schema, list), isinstance(schema, Mapping) and schema["type"] in {"array", "map"}
+def _form(schema: Any) -> _Form:
+    if isinstance(schema, list):
+        return _Form.OPTIONAL
+    return _Form.MANY if isinstance(schema, Mapping) and schema["type"] in {"array", "map"} else _Form.ONE
 
 
 def _reader(schema: Any, named: dict[str, Read]) -> Read:
@@ -128,23 +142,26 @@ def _long(value: bytes, at: int) -> tuple[int, int]:
 
 
 def _bytes(value: bytes, at: int) -> tuple[bytes, int]:
-    size = value[at]
-    at += 1
-    if size >= _CONTINUES:
-        size, at = _long(value, at - 1)
-    elif size & 1:
-        raise ValueError("a length below zero")
-    else:
-        size >>= 1
-    end = at + size
-    if not at <= end <= len(value):
-        raise ValueError("bytes are missing")
-    return value[at:end], end
+    start, end = _span(value, at)
+    return value[start:end], end
 
 
 def _text(value: bytes, at: int) -> tuple[str, int]:
-    found, at = _bytes(value, at)
-    return found.decode(), at
+    size = value[at]
+    if size < _CONTINUES and not size & 1:  # nearly every text; a call less
+        start = at + 1
+        end = start + (size >> 1)
+    else:
+        start, end = _span(value, at)
+    return value[start:end].decode(), end
+
+
+def _span(value: bytes, at: int) -> tuple[int, int]:
+    """Where bytes begin and end. An end behind the value is an error at the next byte that is asked for, or at the end."""
+    size, start = _long(value, at)
+    if size < 0:
+        raise ValueError("a length below zero")
+    return start, start + size
 
 
 def _boolean(value: bytes, at: int) -> tuple[bool, int]:

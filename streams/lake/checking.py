@@ -14,8 +14,9 @@ from sluicegate.processors.verification import Placed, Report, Verifier
 from sluicegate.schemas.errors import ConfigurationError, RecordError
 
 from .arrow import arrow, parquet
+from .collector import collector_at_rest
 from .day_file import BATCH_ROWS, conformed
-from .folder import digest_of, held, hidden_files, unusable
+from .folder import digest_of, held, sealed_path, unusable
 from .manifest import FILE_NAME, File, Manifest, read_manifest
 from .rows import Unreadable, entries_of
 
@@ -93,7 +94,7 @@ def check_folder(path: Path, progress: Progress = _in_silence) -> FolderReport:
     if not path.is_dir():
         raise ConfigurationError(f"`{path}` is no folder: name one that `sluicegate audit export` made")
     try:
-        with held(path, fcntl.LOCK_SH):
+        with held(path, fcntl.LOCK_SH), collector_at_rest():
             return _Check(path, progress).run()
     except OSError as error:
         raise unusable(path, error) from None
@@ -142,9 +143,6 @@ class _Check:
         listed = {file.path for file in files}
         for strange in sorted(found - listed) if listed else ():
             self._find(strange, "no export wrote this file: the manifest does not list it")
-        for left in hidden_files(self.path):
-            name = left.relative_to(self.path).as_posix()
-            self._find(name, "the last export was ended in the middle: export again")
 
     def _partition(self, partition: int, files: list[File], found: set[str]) -> None:
         before: File | None = None
@@ -155,32 +153,32 @@ class _Check:
                 )
             if before is not None and file.day <= before.day:
                 self._find(file.path, "its day is not after that of the file before", partition, file.first)
-            if file.path in found:
-                self._file(file)
-            else:
-                self._find(
-                    file.path,
-                    f"it is missing, with {file.rows} entries up to {file.last}",
-                    partition,
-                    file.first,
-                )
+            self._listed(file, found)
             before = file
+
+    def _listed(self, file: File, found: set[str]) -> None:
+        sealed = sealed_path(self.path, file)
+        if sealed.is_file() and _is_whole(sealed, file):
+            self._find(
+                file.path, "the last export was ended in the middle: export again", file.partition, file.first
+            )
+            self._rows_of(sealed, file.path, file.partition)
+        elif file.path in found:
+            self._file(file)
+        else:
+            told = f"it is missing, with {file.rows} entries up to {file.last}"
+            self._find(file.path, told, file.partition, file.first)
 
     def _file(self, file: File) -> None:
         path = self.path / file.path
-        is_whole = path.stat().st_size == file.size and digest_of(path) == file.sha256
+        is_whole = _is_whole(path, file)
         if not is_whole:
-            self._find(
-                file.path,
-                f"it is not the file that was exported (offsets {file.first} to {file.last}): its digest differs",
-                file.partition,
-                file.first,
-            )
+            told = f"it is not the file that was exported (offsets {file.first} to {file.last}): its digest differs"
+            self._find(file.path, told, file.partition, file.first)
         rows = self._rows_of(path, file.path, file.partition)
         if is_whole and rows != file.rows:
-            self._find(
-                file.path, f"{file.rows} rows were exported, {rows} are there", file.partition, file.first
-            )
+            told = f"{file.rows} rows were exported, {rows} are there"
+            self._find(file.path, told, file.partition, file.first)
 
     def _unlisted(self, found: set[str]) -> None:
         """Without a manifest: what is there, in the order that its names give."""
@@ -191,7 +189,7 @@ class _Check:
     def _rows_of(self, path: Path, name: str, partition: int | None) -> int:
         rows, last = 0, -1
         for batch in self._batches(path, name, partition):
-            for one in entries_of(batch):
+            for one in batch:
                 rows += 1
                 if one.offset <= last or (partition is not None and one.partition != partition):
                     self._find(
@@ -219,24 +217,24 @@ class _Check:
         self._next[one.partition] = one.offset + 1
         self.verifier.take_placed(one)
 
-    def _batches(self, path: Path, name: str, partition: int | None) -> Iterator[Any]:
-        """Batches of a file, row group by row group: one that cannot be read is a problem, the others are read."""
+    def _batches(self, path: Path, name: str, partition: int | None) -> Iterator[list[Placed | Unreadable]]:
+        """The rows of a file, row group by row group: one that cannot be read is a problem, the others are read."""
         try:
             file = parquet().ParquetFile(path, page_checksum_verification=True)
-        except (OSError, arrow().ArrowException):
+        except Exception:  # noqa: BLE001  # foreign code on bytes that may be anything: whatever it raises, it is no Parquet
             self._find(name, "it cannot be read as Parquet at all")
             return
         with file:
             for group in range(file.num_row_groups):
                 try:
                     for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]):
-                        yield conformed(batch)
+                        yield list(entries_of(conformed(batch)))
                 except KeyError:
                     self._find(
                         name, "it has columns that this version does not know: update this installation"
                     )
                     return
-                except (OSError, arrow().ArrowException):
+                except Exception:  # noqa: BLE001  # as above
                     first, last = _offsets(file, group)
                     told = "a page of it is damaged" + (
                         f", offsets {first} to {last}" if first is not None else ""
@@ -251,11 +249,16 @@ class _Check:
             self.problems.append(Problem(path, sentence, partition, offset))
 
 
+def _is_whole(path: Path, file: File) -> bool:
+    return path.stat().st_size == file.size and digest_of(path) == file.sha256
+
+
 def _offsets(file: Any, group: int) -> tuple[int | None, int | None]:
     """The offsets of a row group as its statistics say, which stand apart from its pages."""
-    told = file.metadata.row_group(group)
-    for number in range(told.num_columns):
-        column = told.column(number)
-        if column.path_in_schema == "audit_offset" and column.statistics is not None:
-            return column.statistics.min, column.statistics.max
-    return None, None
+    try:
+        told = file.metadata.row_group(group)
+        columns = (told.column(number) for number in range(told.num_columns))
+        offsets = next(column for column in columns if column.path_in_schema == "audit_offset").statistics
+        return int(offsets.min), int(offsets.max)
+    except Exception:  # noqa: BLE001  # as above: the footer may be what was damaged
+        return None, None

@@ -13,6 +13,7 @@ from sluicegate.processors.contract import Record
 from sluicegate.schemas.errors import ConfigurationError, InvariantError
 
 from .arrow import arrow
+from .collector import collector_at_rest
 from .columns import UNREADABLE
 from .day_file import BATCH_ROWS, DayFile, batches_of
 from .folder import Before, ExportFolder, Sealed, digest_of, forget
@@ -87,7 +88,8 @@ def export(
     arrow()  # what is missing is said before anything is made
     with ExportFolder.open(folder, source.topic, source.topic_id, before) as opened:
         run = _Run(source, opened, progress)
-        run.work()
+        with collector_at_rest():
+            run.work()
         files = opened.manifest.files
         return Exported(
             entries=run.entries,

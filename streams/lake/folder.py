@@ -92,7 +92,7 @@ class ExportFolder:
         """A file that was written whole (step 2)."""
         self._before(FolderStep.SEAL)
         _sync(hidden)
-        sealed = self._sealed_path(file)
+        sealed = sealed_path(self.path, file)
         hidden.replace(sealed)
         _sync(sealed.parent)
         return Sealed(file, sealed)
@@ -126,13 +126,9 @@ class ExportFolder:
             )
         return path
 
-    def _sealed_path(self, file: File) -> Path:
-        place = self.path / file.path
-        return place.with_name(f".{place.name}.{file.sha256[:_NAMED]}")
-
     def _recover(self) -> None:
         for file in self.manifest.files:
-            sealed = self._sealed_path(file)
+            sealed = sealed_path(self.path, file)
             if sealed.is_file() and digest_of(sealed) == file.sha256:
                 sealed.replace(self.path / file.path)
         for left in hidden_files(self.path):
@@ -143,6 +139,12 @@ class ExportFolder:
                 raise ConfigurationError(
                     f"`{place}` is missing or was changed: look at `sluicegate verify`, then export into a new folder"
                 )
+
+
+def sealed_path(path: Path, file: File) -> Path:
+    """Where a sealed file waits for its place."""
+    place = path / file.path
+    return place.with_name(f".{place.name}.{file.sha256[:_NAMED]}")
 
 
 def hidden_files(path: Path) -> Iterator[Path]:

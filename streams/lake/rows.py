@@ -103,10 +103,10 @@ def _fields(entry: AuditEntry) -> Row:
     row = entry.model_dump(exclude={"kind"}, exclude_none=True)
     for name, parts in maps().items():
         if (held := row.get(name)) is not None:
-            if parts:
-                row[name] = held | {part: list(held[part].items()) for part in parts}
-            else:
-                row[name] = list(held.items())
+            # With their keys in order, as Avro has them.
+            row[name] = (
+                held | {part: sorted(held[part].items()) for part in parts} if parts else sorted(held.items())
+            )
     return row
 
 

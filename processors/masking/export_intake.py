@@ -79,6 +79,9 @@ def _stream_profile(batch: ExportBatch, tables: Tables, append_ms: int, skew_ms:
     # A stream has no last batch: a policy ends it.
     if batch.count is not None:
         return Reason.WRONG_COUNT
+    # One chain per stream and pipeline: entries name no lane, and whoever reads them must tell chains apart.
+    if batch.lane != batch.source:
+        return Reason.WRONG_LANE
     stream = tables.policies.stream(batch.stream or "")
     if stream is None:
         return Reason.UNKNOWN_STREAM

@@ -27,10 +27,10 @@ _HEAD: Final = struct.Struct(">BQ")
 
 
 def progress_key(batch: ExportBatch) -> bytes:
-    """Of a result its grant, of a stream its name, source and lane; names are ASCII, so no separator occurs in them."""
+    """Of a result its grant, of a stream its name and source; names are ASCII, so no separator occurs in them."""
     if batch.grant_id is not None:
         return f"grant\0{batch.grant_id}".encode()
-    return f"stream\0{batch.stream}\0{batch.source}\0{batch.lane}".encode()
+    return f"stream\0{batch.stream}\0{batch.source}".encode()
 
 
 def read_progress(stores: StoreReader, batch: ExportBatch) -> ExportProgress | None:

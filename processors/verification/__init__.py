@@ -1,7 +1,7 @@
-"""Verify the gate's promises from `audit` alone: with an analyst's rights, offline, on an export.
+"""Verify the promises of gate and masking from `audit` alone: with an analyst's rights, offline, on an export.
 
 The verifier shares no decision with the gate. It reads what entries say and asks whether a gate that kept its promises can
-have written them: I1 to I5, I8 and I12 of the invariants, and that entries are well formed.
+have written them: I1 to I5, I8, I12 and I13 of the invariants, and that entries are well formed.
 
 What it refuses: to call an empty log verified, to guess about an event it does not know, to be told entries out of order.
 

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from sluicegate.processors.events import Event
 from sluicegate.schemas.audit import AuditEntry, EntryKind
 
+from .chains import BATCHES
 from .findings import Invariant, Ledger
 from .placed import Placed
 
@@ -20,6 +21,10 @@ _KINDS = {
     Event.TABLES_ADOPTED: EntryKind.TABLES,
     Event.TRANSACTION: EntryKind.TILE,
 }
+_PROCESSORS = dict.fromkeys(
+    (Event.DEAD_LETTER, Event.TABLES_ADOPTED, Event.TRANSACTION), frozenset({"gate", "masking"})
+)
+"""Who may write what; every other event is the gate's, or of batches masking's."""
 _EVENTS = {event.value: event for event in Event}
 
 
@@ -58,6 +63,8 @@ class Copies:
             return None
         if entry.partition != placed.partition:
             self._ledger.find(Invariant.ENTRIES, placed, "the entry was written for another partition")
+        if entry.processor not in _PROCESSORS.get(event, {"masking" if event in BATCHES else "gate"}):
+            self._ledger.find(Invariant.ENTRIES, placed, f"`{event}` is not for `{entry.processor}` to write")
         kind = _KINDS.get(event, EntryKind.RECORD)
         if entry.entry != kind:
             self._ledger.find(Invariant.ENTRIES, placed, f"`{event}` belongs to an entry of kind `{kind}`")

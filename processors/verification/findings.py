@@ -22,6 +22,7 @@ class Invariant(StrEnum):
     I5 = "I5"
     I8 = "I8"
     I12 = "I12"
+    I13 = "I13"
 
     @property
     def sentence(self) -> str:
@@ -38,6 +39,7 @@ _SENTENCES: Final = {
     Invariant.I5: "tiles cover each input without gap or overlap, and every record and output is there",
     Invariant.I8: "a claim at or after its grant's expiry had no effect and ended refused",
     Invariant.I12: "every refusal is written down with its reason, every unreadable record kept",
+    Invariant.I13: "what leaves was masked or withheld, once, in the chain of its grant or stream, to the end its receipt names",
 }
 
 
@@ -109,6 +111,8 @@ def ids_of(placed: Placed) -> tuple[str, ...]:
         entry.decision_id,
         entry.grant_id,
         entry.claim_id,
+        entry.stream,
+        entry.batch_id,
     )
     return tuple(name for name in (*named, entry.entry_id) if name is not None)
 

@@ -20,6 +20,7 @@ _REFUSALS = frozenset(
         Event.REQUEST_EXPIRED,
         Event.GRANT_LAPSED,
         Event.CLAIM_UNKNOWN,
+        Event.BATCH_REFUSED,
     }
 )
 
@@ -37,16 +38,16 @@ class Refusals:
         self._ledger.count(Invariant.I12, "refusals")
         if placed.entry.reason is None:
             self._ledger.find(Invariant.I12, placed, f"`{event}` gives no reason")
-        if event is Event.DEAD_LETTER:
-            self._dead_letter(placed)
+        if event in {Event.DEAD_LETTER, Event.BATCH_REFUSED}:
+            self._kept(placed, event)
 
-    def _dead_letter(self, placed: Placed) -> None:
+    def _kept(self, placed: Placed, event: Event) -> None:
         entry = placed.entry
-        self._ledger.count(Invariant.I12, "dead letters")
+        self._ledger.count(Invariant.I12, "dead letters" if event is Event.DEAD_LETTER else "batches refused")
         kept = [record.topic for record in entry.written]
         if entry.leaf is None or kept != [f"dlq.{entry.leaf.topic}"]:
             self._ledger.find(
-                Invariant.I12, placed, "the unreadable record was not kept, or more was written than that"
+                Invariant.I12, placed, "the refused record was not kept, or more was written than that"
             )
-        if entry.outcomes or entry.grant_id is not None:
+        if entry.outcomes or (event is Event.DEAD_LETTER and entry.grant_id is not None):
             self._ledger.find(Invariant.I12, placed, "an unreadable record had an effect")

@@ -7,6 +7,7 @@ from sluicegate.processors.events import Event
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.errors import InvariantError
 
+from .chains import Chains
 from .copies import Copies
 from .findings import Check, Invariant, Ledger
 from .grants import Grants
@@ -22,17 +23,22 @@ MAX_TRANSACTION: Final = 100_000
 
 
 class _History:
-    """One partition. Entries are judged when their tile has come: it says whether anything can lie before them."""
+    """One partition. Entries are judged when their tile has come: it says whether anything can lie before them.
+
+    The gate and masking write to it side by side: each has transactions, and so tiles, of its own.
+    """
 
     def __init__(self, partition: int) -> None:
         self.ledger = Ledger()
         self.copies = Copies(self.ledger)
-        self.tiling = Tiling(self.ledger, partition)
+        self.tilings: dict[str, Tiling] = {}
         self.lives = Lives(self.ledger)
         self._requests = Requests(self.ledger)
         self._grants = Grants(self.ledger)
         self._refusals = Refusals(self.ledger)
-        self._transaction: list[Placed] = []
+        self._chains = Chains(self.ledger)
+        self._partition = partition
+        self._transactions: dict[str, list[Placed]] = {}
         self._next = 0
         self.entries = 0
 
@@ -42,31 +48,36 @@ class _History:
         self._next = placed.offset + 1
         self.entries += 1
         is_tile = placed.entry.event == Event.TRANSACTION
-        if not self.copies.is_new(placed) and not (is_tile and self._transaction):
+        processor = placed.entry.processor
+        transaction = self._transactions.setdefault(processor, [])
+        if not self.copies.is_new(placed) and not (is_tile and transaction):
             return
         # A tile after entries is their tile even when it equals an earlier one: two transactions of one millisecond that
         # cover no input (punctuations alone) have the same tile.
         if is_tile:
-            self._close(placed)
+            self._tiling(processor).take(transaction, placed)
+            transaction.append(placed)
+            self._judge(processor)
         else:
-            self._transaction.append(placed)
-            if len(self._transaction) >= MAX_TRANSACTION:
+            transaction.append(placed)
+            if len(transaction) >= MAX_TRANSACTION:
                 self.ledger.find(Invariant.I5, placed, f"{MAX_TRANSACTION} entries and no tile")
-                self._judge()
+                self._judge(processor)
 
     @property
     def unfinished(self) -> tuple[Placed, ...]:
         """Entries whose tile has not come."""
-        return tuple(self._transaction)
+        return tuple(placed for transaction in self._transactions.values() for placed in transaction)
 
-    def _close(self, tile: Placed) -> None:
-        self.tiling.take(self._transaction, tile)
-        self._transaction.append(tile)
-        self._judge()
+    def _tiling(self, processor: str) -> Tiling:
+        return self.tilings.setdefault(processor, Tiling(self.ledger, self._partition))
 
-    def _judge(self) -> None:
-        is_whole = self.tiling.is_whole
-        for placed in self._transaction:
+    def _judge(self, processor: str) -> None:
+        is_whole = self._tiling(processor).is_whole
+        # A result rests on entries of the gate: both histories must begin at the beginning, as far as tiles have said.
+        gate = self.tilings.get("gate")
+        all_whole = is_whole and gate is not None and gate.is_whole
+        for placed in self._transactions.pop(processor):
             event = self.copies.event(placed)
             if event is None:
                 continue
@@ -74,11 +85,11 @@ class _History:
             self._grants.take(placed, event, is_whole=is_whole)
             self.lives.take(placed, event, is_whole=is_whole)
             self._refusals.take(placed, event)
-        self._transaction = []
+            self._chains.take(placed, event, is_whole=all_whole)
 
 
 class Verifier:
-    """Checks I1-I5, I8 and I12 on the entries of any number of partitions, each in its own order.
+    """Checks I1-I5, I8, I12 and I13 on the entries of any number of partitions, each in its own order.
 
     Memory: open actions, requests and grants in full; a few dozen bytes for every entry, action, request and grant that
     ever was, because a copy of any of them must be known again.
@@ -109,7 +120,12 @@ class Verifier:
             partitions=len(histories),
             copies=sum(history.copies.copies for history in histories),
             open=dict(sorted(opened.items())),
-            begins=tuple(begin for history in histories for begin in history.tiling.begins),
+            begins=tuple(
+                begin
+                for history in histories
+                for tiling in history.tilings.values()
+                for begin in tiling.begins
+            ),
             checks=_checks(histories),
         )
 

@@ -131,6 +131,47 @@ class AuditHistory(EntryWriter):
         """The executor's receipt after its claim."""
         return self.record(Event.RECEIPT_COUNTED, "receipts", outcome=outcome, **self._claimed(action_id))
 
+    def receive_result(self, action_id: str, batches: int) -> AuditEntry:
+        """The receipt of an action that returned so many batches, as `mask` numbers them."""
+        told = {"result_digest": batch_digest(action_id, batches - 1), "result_batches": batches}
+        facts: dict[str, Any] = self._claimed(action_id) | told
+        return self.record(Event.RECEIPT_COUNTED, "receipts", outcome=OutcomeKind.EXECUTED, **facts)
+
+    def mask(self, action_id: str, sequence: int, count: int | None = None) -> AuditEntry:
+        """A batch of a result that was masked; the last one has the count."""
+        return self.record(
+            Event.BATCH_MASKED,
+            "exports.raw",
+            writes=("exports.masked",),
+            masked={"email": 1},
+            reported=0,
+            **self._batch(action_id, sequence, count),
+        )
+
+    def withhold(self, action_id: str, sequence: int, count: int | None = None) -> AuditEntry:
+        """A batch of a result that did not pass."""
+        return self.record(
+            Event.BATCH_WITHHELD,
+            "exports.raw",
+            writes=("exports.quarantine", "exports.masked"),
+            reasons=("residual-email",),
+            **self._batch(action_id, sequence, count),
+        )
+
+    def repeat_batch(self, action_id: str, sequence: int) -> AuditEntry:
+        """A batch that came a second time."""
+        return self.record(Event.BATCH_REPEATED, "exports.raw", **self._batch(action_id, sequence, None))
+
+    def refuse_batch(self, action_id: str, reason: Reason = Reason.CHAIN_CLOSED) -> AuditEntry:
+        """A batch that belongs nowhere."""
+        return self.record(
+            Event.BATCH_REFUSED,
+            "exports.raw",
+            reason=reason.value,
+            writes=("dlq.exports.raw",),
+            **self._batch(action_id, 9, None),
+        )
+
     def refuse(self, action_id: str, check: str = "floor") -> AuditEntry:
         """The executor refuses a grant before it claims it."""
         facts: dict[str, Any] = self._claimed(action_id) | {"claim_id": None}
@@ -247,6 +288,18 @@ class AuditHistory(EntryWriter):
             "writes": ("approvals",),
         }
 
+    def _batch(self, action_id: str, sequence: int, count: int | None) -> dict[str, Any]:
+        return {
+            "action_id": action_id,
+            "grant_id": f"gr-{action_id}",
+            "executor": EXECUTOR,
+            "batch_id": f"ba-{action_id}-{sequence}",
+            "batch_digest": batch_digest(action_id, sequence),
+            "sequence": sequence,
+            "result_batches": count,
+            "profile": "pii-basic",
+        }
+
     def _claimed(self, action_id: str) -> dict[str, Any]:
         return {
             "action_id": action_id,
@@ -254,3 +307,8 @@ class AuditHistory(EntryWriter):
             "claim_id": f"cl-{action_id}",
             "executor": EXECUTOR,
         }
+
+
+def batch_digest(action_id: str, sequence: int) -> bytes:
+    """The digest that the histories give a batch."""
+    return sha256(f"{action_id}/{sequence}".encode())

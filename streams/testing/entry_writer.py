@@ -1,4 +1,4 @@
-"""Write audit entries of one partition as a gate would, one record, punctuation or transaction at a time."""
+"""Write audit entries of one partition as gate and masking would, one record, punctuation or transaction at a time."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import OutcomeKind
 
+SOURCES = {"gate": ("actions", "decisions", "receipts"), "masking": ("exports.raw",)}
 TABLES = {"controls": 1, "identities": 9, "policies": 2}
 AGENT = "ops-agent"
 
@@ -23,10 +24,10 @@ class EntryWriter:
         self.partition = partition
         self.now_ms = now_ms
         self.placed: list[Placed] = []
-        self._next = {"actions": 0, "decisions": 0, "receipts": 0}
+        self._next = {topic: 0 for topics in SOURCES.values() for topic in topics}
         self._covered = dict(self._next)
-        self._in_tile = 0
-        self._adopted = False
+        self._in_tile = dict.fromkeys(SOURCES, 0)
+        self._adopted: set[str] = set()
 
     def wait(self, milliseconds: int) -> None:
         """Move the clock."""
@@ -57,6 +58,7 @@ class EntryWriter:
             event,
             EntryKind.RECORD,
             derived_id("en", topic, self.partition, offset),
+            processor="masking" if topic in SOURCES["masking"] else "gate",
             leaf=leaf,
             written=_written((*writes, *("outcomes" for _ in told)), self.partition),
             outcomes=told,
@@ -80,32 +82,41 @@ class EntryWriter:
             **facts,
         )
 
-    def adopt(self, tables: dict[str, int] | None = None) -> AuditEntry:
+    def adopt(self, tables: dict[str, int] | None = None, processor: str = "gate") -> AuditEntry:
         """Table positions from here on."""
-        self._adopted = True
+        self._adopted.add(processor)
         places = TABLES if tables is None else tables
-        entry_id = derived_id("en", "tables", self.partition, self.now_ms, *places.values())
-        return self._write(Event.TABLES_ADOPTED, EntryKind.TABLES, entry_id, tables=places)
+        entry_id = derived_id("en", processor, "tables", self.partition, self.now_ms, *places.values())
+        return self._write(
+            Event.TABLES_ADOPTED, EntryKind.TABLES, entry_id, processor=processor, tables=places
+        )
 
     def tile(self) -> AuditEntry:
-        """End the transaction."""
+        """End the transactions: the gate's, and masking's when it has one."""
+        if self._in_tile["masking"]:
+            self._tile("masking")
+        return self._tile("gate")
+
+    def _tile(self, processor: str) -> AuditEntry:
         inputs = tuple(
-            InputRange(topic=topic, partition=self.partition, start=self._covered[topic], end=end)
-            for topic, end in self._next.items()
-            if end != self._covered[topic]
+            InputRange(
+                topic=topic, partition=self.partition, start=self._covered[topic], end=self._next[topic]
+            )
+            for topic in SOURCES[processor]
+            if self._next[topic] != self._covered[topic]
         )
         tile = Tile(
             now_ms=self.now_ms,
             code_version="test",
             inputs=inputs,
             tables=TABLES,
-            entries=self._in_tile,
+            entries=self._in_tile[processor],
         )
-        self._covered = dict(self._next)
+        self._covered |= {topic: self._next[topic] for topic in SOURCES[processor]}
         places = [f"{covered.topic}@{covered.end}" for covered in inputs]
         entry_id = derived_id("en", "tile", self.partition, len(self.placed), *places)
-        entry = self._write(Event.TRANSACTION, EntryKind.TILE, entry_id, tile=tile)
-        self._in_tile = 0
+        entry = self._write(Event.TRANSACTION, EntryKind.TILE, entry_id, processor=processor, tile=tile)
+        self._in_tile[processor] = 0
         return entry
 
     def _told(
@@ -130,19 +141,22 @@ class EntryWriter:
             value=sha256(b"value", place),
         )
 
-    def _write(self, event: Event, kind: EntryKind, entry_id: str, **facts: Any) -> AuditEntry:
-        if not self._adopted:
-            self.adopt()
+    def _write(
+        self, event: Event, kind: EntryKind, entry_id: str, *, processor: str = "gate", **facts: Any
+    ) -> AuditEntry:
+        if processor not in self._adopted:
+            self.adopt(processor=processor)
         entry = AuditEntry(
             entry_id=entry_id,
             entry=kind,
             event=event.value,
             partition=self.partition,
             at_ms=self.now_ms,
+            processor=processor,
             **facts,
         )
         self.placed.append(Placed(self.partition, len(self.placed), self.now_ms, entry))
-        self._in_tile += kind in {EntryKind.RECORD, EntryKind.PUNCTUATION}
+        self._in_tile[processor] += kind in {EntryKind.RECORD, EntryKind.PUNCTUATION}
         return entry
 
 

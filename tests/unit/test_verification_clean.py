@@ -28,10 +28,15 @@ def everything(partition: int = 0) -> AuditHistory:
     history.tile()
     history.skip("actions", 2)
     history.claim("a-1")
-    history.receive("a-1")
+    history.receive_result("a-1", 3)
     history.refuse_decision("a-2", "p-owner")
     history.approve_last("a-2", "p-1")
     history.bury("decisions", Reason.BAD_SIGNATURE)
+    history.mask("a-1", 0)
+    history.withhold("a-1", 1)
+    history.repeat_batch("a-1", 1)
+    history.mask("a-1", 2, count=3)
+    history.refuse_batch("a-1")
     history.tile()
     history.claim("a-2")
     history.ignore(Event.CLAIM_IGNORED, "a-2", Reason.SECOND_CLAIM)
@@ -84,7 +89,11 @@ def test_checks_say_what_they_looked_at() -> None:
     assert report.check(Invariant.I4).checked["actions"] == 11
     assert report.check(Invariant.I8).checked["late claims"] == 1
     assert report.check(Invariant.I12).checked["dead letters"] == 2
-    assert report.check(Invariant.I5).checked["tiles"] == 7
+    assert report.check(Invariant.I13).checked == {
+        "masked": 2, "refused": 1, "repeated": 1, "results compared": 1, "results complete": 1, "results told": 1,
+        "withheld": 1,
+    }  # fmt: skip
+    assert report.check(Invariant.I5).checked["tiles"] == 8
     assert all(check.checked for check in report.checks)
 
 

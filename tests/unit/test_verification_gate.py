@@ -120,9 +120,9 @@ def test_a_busy_gate_verifies() -> None:
 
 
 def test_the_busy_gate_is_busy() -> None:
-    """The history above holds every event, so that the test before means something."""
+    """The history above holds every event of a gate, so that the test before means something."""
     seen = {entry.event for entry in busy_clinic().entries()}
-    assert {event.value for event in Event} - seen == set()
+    assert {event.value for event in Event if not event.startswith("batch.")} - seen == set()
 
 
 def test_a_requirement_raised_while_a_request_waits_verifies() -> None:

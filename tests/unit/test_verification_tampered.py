@@ -7,6 +7,7 @@ import pytest
 
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.verification import Finding, Invariant, Placed, Report, Verifier
+from sluicegate.processors.verification.chains import FORGOTTEN_MS
 from sluicegate.schemas.audit import ActionOutcome, AuditEntry
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.outcome import OutcomeKind
@@ -480,6 +481,144 @@ def entry_of_another_partition(history: AuditHistory) -> None:
     change(history, partition=4)
 
 
+def batch_of_the_gate(history: AuditHistory) -> None:
+    """An entry about a batch says that the gate wrote it."""
+    history.allow("a-1")
+    history.mask("a-1", 0)
+    change(history, processor="gate")
+
+
+# --- I13 ----------------------------------------------------------------------------------------------------------------
+
+
+def stream_batch(history: AuditHistory, name: str, sequence: int) -> None:
+    """A batch of a standing stream."""
+    history.record(
+        Event.BATCH_MASKED,
+        "exports.raw",
+        writes=("exports.masked",),
+        stream="nightly",
+        executor="crm-pipeline",
+        batch_id=f"ba-{name}",
+        batch_digest=sha256(name.encode()),
+        sequence=sequence,
+        profile="pii-basic",
+    )
+
+
+def returned(history: AuditHistory) -> None:
+    """An action that was executed and returned one batch so far."""
+    history.allow("a-1")
+    history.claim("a-1")
+    history.tile()
+    history.mask("a-1", 0)
+
+
+def result_without_grant(history: AuditHistory) -> None:
+    """A result of an action that nobody granted."""
+    history.deny("a-1")
+    history.tile()
+    history.mask("a-1", 0)
+
+
+def result_of_another_executor(history: AuditHistory) -> None:
+    """An executor returns what another was granted."""
+    history.allow("a-1")
+    history.tile()
+    history.mask("a-1", 0)
+    change(history, executor="hr")
+
+
+def missing_batch(history: AuditHistory) -> None:
+    """One batch between two others is not there."""
+    returned(history)
+    history.mask("a-1", 2)
+
+
+def the_same_batch_twice(history: AuditHistory) -> None:
+    """A batch was handed on a second time."""
+    returned(history)
+    history.mask("a-1", 0)
+
+
+def batch_after_the_last(history: AuditHistory) -> None:
+    """Something was added to a complete result."""
+    returned(history)
+    history.mask("a-1", 1, count=2)
+    history.mask("a-1", 2)
+
+
+def wrong_number_of_batches(history: AuditHistory) -> None:
+    """The last batch says that there are more."""
+    returned(history)
+    history.mask("a-1", 1, count=3)
+
+
+def masked_and_not_written(history: AuditHistory) -> None:
+    """A batch was masked and nothing was handed on."""
+    returned(history)
+    change(history, written=())
+
+
+def withheld_and_handed_on(history: AuditHistory) -> None:
+    """A batch was withheld, and written as if it had passed."""
+    returned(history)
+    history.withhold("a-1", 1)
+    change(history, written=history.placed[-2].entry.written)
+
+
+def withheld_without_reason(history: AuditHistory) -> None:
+    """A batch was withheld, and nobody said why."""
+    returned(history)
+    history.withhold("a-1", 1)
+    change(history, reasons=())
+
+
+def repetition_of_nothing(history: AuditHistory) -> None:
+    """A batch that never came was called a repetition."""
+    returned(history)
+    history.repeat_batch("a-1", 1)
+
+
+def receipt_of_another_result(history: AuditHistory) -> None:
+    """The receipt names another last batch than masking saw."""
+    returned(history)
+    history.mask("a-1", 1, count=2)
+    history.receive_result("a-1", 2)
+    change(history, result_digest=sha256(b"another"))
+
+
+def receipt_of_a_shorter_result(history: AuditHistory) -> None:
+    """The receipt, which came first, names fewer batches."""
+    returned(history)
+    history.receive_result("a-1", 1)
+    history.mask("a-1", 1, count=2)
+
+
+def batch_of_nothing(history: AuditHistory) -> None:
+    """A batch of neither a grant nor a stream."""
+    returned(history)
+    change(history, grant_id=None)
+
+
+def batch_without_a_place(history: AuditHistory) -> None:
+    """An entry about a batch does not say which one."""
+    returned(history)
+    change(history, batch_digest=None)
+
+
+def stream_with_a_gap(history: AuditHistory) -> None:
+    """A stream lost a batch."""
+    stream_batch(history, "first", 0)
+    stream_batch(history, "third", 2)
+
+
+def stream_that_begins_again(history: AuditHistory) -> None:
+    """A stream begins again at once, as a replay of its first batch would."""
+    stream_batch(history, "first", 0)
+    stream_batch(history, "second", 0)
+
+
 CASES: dict[Invariant, tuple[Tamper, ...]] = {
     Invariant.I1: (
         claim_without_grant,
@@ -548,7 +687,31 @@ CASES: dict[Invariant, tuple[Tamper, ...]] = {
         grant_without_expiry,
     ),
     Invariant.I12: (lost_dead_letter, dead_letter_elsewhere, refusal_without_reason),
-    Invariant.ENTRIES: (one_id_two_entries, unknown_event, record_without_leaf, entry_of_another_partition),
+    Invariant.I13: (
+        result_without_grant,
+        result_of_another_executor,
+        missing_batch,
+        the_same_batch_twice,
+        batch_after_the_last,
+        wrong_number_of_batches,
+        masked_and_not_written,
+        withheld_and_handed_on,
+        withheld_without_reason,
+        repetition_of_nothing,
+        receipt_of_another_result,
+        receipt_of_a_shorter_result,
+        batch_of_nothing,
+        batch_without_a_place,
+        stream_with_a_gap,
+        stream_that_begins_again,
+    ),
+    Invariant.ENTRIES: (
+        one_id_two_entries,
+        unknown_event,
+        record_without_leaf,
+        entry_of_another_partition,
+        batch_of_the_gate,
+    ),
 }
 
 
@@ -561,6 +724,37 @@ def test_tampering_is_found(invariant: Invariant, tamper: Tamper) -> None:
     findings = findings_of(tamper, invariant)
     assert findings
     assert all(finding.sentence and finding.ids for finding in findings)
+
+
+def test_a_stream_that_was_silent_for_long_may_begin_again() -> None:
+    """Masking has forgotten its chain by then, and refuses whatever is old enough to be of it."""
+    history = AuditHistory()
+    stream_batch(history, "first", 0)
+    history.wait(FORGOTTEN_MS)
+    stream_batch(history, "second", 0)
+    history.tile()
+    assert report_of([placed.entry for placed in history.placed]).ok
+
+
+def test_a_history_that_begins_in_the_middle_of_a_result_is_no_violation() -> None:
+    """What retention has taken is counted, not guessed about."""
+    history = AuditHistory()
+    history.deny("a-2")
+    history.tile()
+    history.skip("exports.raw", 3)
+    history.mask("a-1", 3, count=4)
+    history.tile()
+    placed = [one.entry for one in history.placed]
+    report = report_of(placed)
+    assert report.check(Invariant.I13).findings
+    cut = [entry for entry in placed if entry.processor == "masking"]
+    tile = cut[-1]
+    assert tile.tile is not None
+    begin = tile.tile.inputs[0].model_copy(update={"start": 3})
+    cut[-1] = tile.model_copy(update={"tile": tile.tile.model_copy(update={"inputs": (begin,)})})
+    report = report_of(cut)
+    assert report.check(Invariant.I13).findings == ()
+    assert report.check(Invariant.I13).checked["before history"] == 1
 
 
 def test_every_invariant_has_a_tampered_history() -> None:

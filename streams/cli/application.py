@@ -24,6 +24,7 @@ from . import (
     mask,
     playing,
     policies,
+    quarantine,
     reconciling,
     reviews,
     running,
@@ -109,3 +110,4 @@ app.command("show", rich_help_panel=EVIDENCE)(stories.show)
 app.add_typer(audits.app, rich_help_panel=EVIDENCE)
 app.command("verify", rich_help_panel=EVIDENCE)(audits.verify)
 app.add_typer(dead_letters.app, rich_help_panel=EVIDENCE)
+app.add_typer(quarantine.app, rich_help_panel=EVIDENCE)

@@ -154,6 +154,27 @@ def gate(
     _publish(ctx, DocumentKind.GATE, gate_id, said, as_json=as_json)
 
 
+@app.command()
+def pipeline(
+    ctx: typer.Context,
+    pipeline_id: Annotated[
+        str, typer.Argument(metavar="PIPELINE", help="Its id: a-z, 0-9 and -. Also the lane of its streams.")
+    ],
+    *,
+    key: PublicKeyOption = None,
+    retired: Annotated[bool, typer.Option("--retired", help="Its batches no longer count.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A program that feeds standing streams: `streams:` of a policy says which ones, and how each is masked.
+
+    Its Kafka user `pipeline-NAME` may write `exports.raw` and nothing else. Batches pass masking like results of actions.
+
+    Example: sluicegate identity add pipeline crm-nightly
+    """
+    said = {"retired": retired, "key": key or _own_key(ctx, pipeline_id)}
+    _publish(ctx, DocumentKind.PIPELINE, pipeline_id, said, as_json=as_json)
+
+
 def _publish(
     ctx: typer.Context, kind: DocumentKind, name: str, said: dict[str, Any], *, as_json: bool
 ) -> None:

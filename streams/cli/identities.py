@@ -71,6 +71,7 @@ def show(ctx: typer.Context, *, as_json: AsJson = False) -> None:
         (DocumentKind.EXECUTOR, directory.executors),
         (DocumentKind.BRIDGE, directory.bridges),
         (DocumentKind.GATE, directory.gates),
+        (DocumentKind.PIPELINE, directory.pipelines),
     ]
     known = [(kind, name, body) for kind, bodies in kinds for name, body in sorted(bodies.items())]
     if as_json:

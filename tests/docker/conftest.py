@@ -2,12 +2,11 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
+from container_engine import docker, missing
 from kafka_container import IMAGE, ContainerBroker
 from readme_text import TREE
 
@@ -24,19 +23,6 @@ CONTEXT = (
     "compose",
 )
 """What the image is built from."""
-
-
-def missing(what: str) -> NoReturn:
-    """Skip on a developer's machine; fail where the run is said to include containers."""
-    if os.environ.get("REQUIRE_DOCKER"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)
-
-
-def docker(*words: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:
-    """The client, with what it said."""
-    command = ["docker", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
 @pytest.fixture(scope="session")

@@ -129,4 +129,5 @@ def _command(cluster: Cluster, name: str, count: int, *words: str) -> Measure:
     if process.returncode:
         raise AssertionError(f"`{name}` ended with {process.returncode}")
     peak = used.ru_maxrss * (1 if sys.platform == "darwin" else _KIB) / 1e6
-    return Measure.of(f"{name}: {count:,} in {took:.1f} s, {peak:.0f} MB", count, [took])
+    cpu_s = used.ru_utime + used.ru_stime
+    return Measure.of(f"{name}: {count:,} in {took:.1f} s ({cpu_s:.1f} CPU), {peak:.0f} MB", count, [took])

@@ -56,7 +56,7 @@ class Assignment:
         self._watchdog = watchdog
         self._log = get_logger("sluicegate.worker").bind(slot=slot)
         self._reader = RecordReader(spec.connection)
-        self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence)
+        self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence, source=spec.source)
         self._assigned: dict[int, dict[str, TopicPartition]] = {}
         self._resuming: list[Restored] = []
         self._since_ms: dict[int, int] = {}

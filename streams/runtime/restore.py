@@ -56,12 +56,17 @@ class Restorer:
         ends: EndOffsets,
         *,
         evidence: tuple[str, ...],
+        source: str | None = None,
     ) -> None:
-        """`evidence` are output topics whose committed records prove that a partition has been worked on."""
+        """`evidence` are output topics whose committed records prove that a partition has been worked on.
+
+        Not those of another `ce_source` than `source`: several processors write to `audit`.
+        """
         self._connection = connection
         self._topology = topology
         self._ends = ends
         self._evidence = tuple(topic for topic in evidence if topic in topology.output_topics)
+        self._source = None if source is None else source.encode()
         self._stores = {spec.changelog: spec.name for spec in topology.stores}
         self._reader = RecordReader(connection)
         self._restoring: dict[int, _Restoring] = {}
@@ -126,13 +131,20 @@ class Restorer:
             return
         if restoring is None or topic not in restoring.ends:
             return
-        restoring.evidence = True
         store = self._stores.get(topic)
+        if store is None and self._is_of_another(message):
+            return
+        restoring.evidence = True
         if store is None:
             self._finish(restoring, topic, partition)  # one committed record is proof enough
             return
         key, value = message.key() or b"", message.value()
         restoring.stores.load(store, key, value, message.timestamp()[1])
+
+    def _is_of_another(self, message: Message) -> bool:
+        if self._source is None:
+            return False
+        return dict(message.headers() or ()).get("ce_source", self._source) != self._source
 
     def _check_positions(self) -> None:
         for partition, restoring in self._restoring.items():

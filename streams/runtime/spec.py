@@ -38,6 +38,8 @@ class WorkerSpec:
     """A worker whose call has not returned for this long is ended; longer than `call_ms`."""
     evidence: tuple[str, ...] = EVIDENCE
     """Output topics whose committed records prove that a partition has been worked on."""
+    source: str | None = None
+    """`ce_source` of what these workers write; with it, what another processor wrote to such a topic proves nothing."""
     log_json: bool = False
     log_level: int = logging.INFO
     fault: FaultHook = no_fault

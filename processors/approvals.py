@@ -18,6 +18,7 @@ from sluicegate.schemas.approval import (
     Resolution,
     ResolutionKind,
     Tally,
+    View,
 )
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Decision
@@ -39,7 +40,7 @@ from .ruling import Cause, Ruling, Send
 from .separation import is_origin_known, may_decide, origin_set, speaking_groups
 from .standing import why_fallen
 from .tables import Tables
-from .verdicts import evaluate
+from .verdicts import evaluate, profile_that_counts
 
 MAX_EXCLUDED = 24
 """People an entry can name; an origin set larger than this cannot be recorded, so such an action is denied."""
@@ -60,7 +61,7 @@ def open_request(
         return Reason.UNREACHABLE_QUORUM
     if grants.too_large(signed):
         return Reason.TOO_LARGE
-    view = render(action, verdict.show)
+    view = _render(action, verdict, requirement, tables)
     waiting = Waiting(
         request_id=cause.id("rq", pending.agent, pending.action_id),
         revision=1,
@@ -72,7 +73,7 @@ def open_request(
         action=signed,
     )
     held = pending.model_copy(update={"waiting": waiting})
-    request = _request(held, action, verdict, cause)
+    request = _request(held, verdict, view, cause)
     outcome = tell(Subject.of(held), OutcomeKind.PENDING, cause, request_id=waiting.request_id)
     sends = (Send("approvals", request, cause.id("ar")), send_outcome(outcome))
     facts = _request_facts(held) | {"policies": request.policies}
@@ -211,6 +212,8 @@ def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
     if verdict.effect is Effect.DENY:
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.POLICY_CHANGED, cause)
     raised = _raised(held, action, verdict, tables)
+    if raised is None:
+        return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.NO_PROFILE, cause)
     now = _waiting(raised)
     if cause.at_ms > now.requirement.deadline_ms:
         return _end(held, ResolutionKind.EXPIRED, OutcomeKind.EXPIRED, Reason.DEADLINE, cause)
@@ -238,15 +241,20 @@ def _reject(held: Pending, cause: Cause) -> Ruling:
     return _end(held, ResolutionKind.REJECTED, OutcomeKind.REJECTED, Reason.REJECTED, cause)
 
 
-def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> Pending:
-    """The request under the stricter of frozen and current; decisions of people now excluded fall out."""
+def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> Pending | None:
+    """The request under the stricter of frozen and current; decisions of people now excluded fall out.
+
+    None when of the profiles of then and now none is surely the stricter one, or the one that counts is no longer published.
+    """
     waiting = _waiting(held)
     requirement = waiting.requirement
     if verdict.requirement is not None:
         requirement = stricter(requirement, freeze(verdict.requirement, held.append_ms))
     # Also of a verdict that asks nobody any more.
-    mask = strictest(requirement.mask, verdict.mask)
-    requirement = requirement.model_copy(update={"mask": mask})
+    profile = profile_that_counts(strictest(requirement.mask, verdict.mask) or requirement.mask, tables)
+    if profile is None:
+        return None
+    requirement = requirement.model_copy(update={"mask": profile.name})
     excluded = frozenset(waiting.excluded) | origin_set(tables.directory, action.agent, action.on_behalf_of)
     decisions = tuple(decision for decision in waiting.decisions if decision.person not in excluded)
     update = {"requirement": requirement, "excluded": tuple(sorted(excluded)), "decisions": decisions}
@@ -257,7 +265,7 @@ def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, 
     waiting = _waiting(held)
     if len(waiting.excluded) > MAX_EXCLUDED or not _reachable(waiting.requirement, waiting.excluded, tables):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.UNREACHABLE_QUORUM, cause)
-    view = render(action, verdict.show)
+    view = _render(action, verdict, waiting.requirement, tables)
     # Reviewers see the raised request now: a reminder whose time has passed says nothing more.
     remind_at_ms = next_reminder_ms(
         waiting.remind_at_ms,
@@ -272,7 +280,7 @@ def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, 
         "view_complete": waiting.view_complete and view.complete,
     }
     asked = held.model_copy(update={"waiting": waiting.model_copy(update=update)})
-    request = _request(asked, action, verdict, cause)
+    request = _request(asked, verdict, view, cause)
     facts = _request_facts(asked) | {"policies": request.policies}
     sends = (Send("approvals", request, cause.id("ar")),)
     return Ruling(Event.DECISION_COUNTED, facts, (put_pending(asked),), sends, lane=held.lane)
@@ -349,7 +357,13 @@ def _not_counted(
     return Ruling(Event.DECISION_NOT_COUNTED, facts, (), sends, lane=decision.lane)
 
 
-def _request(pending: Pending, action: Action, verdict: Verdict, cause: Cause) -> ApprovalRequest:
+def _render(action: Action, verdict: Verdict, requirement: FrozenRequirement, tables: Tables) -> View:
+    profile = profile_that_counts(requirement.mask, tables)
+    assert profile is not None  # noqa: S101  # a verdict or a raise with a profile that nobody can apply denies
+    return render(action, verdict.show, profile)
+
+
+def _request(pending: Pending, verdict: Verdict, view: View, cause: Cause) -> ApprovalRequest:
     waiting = _waiting(pending)
     return ApprovalRequest(
         request_id=waiting.request_id,
@@ -364,7 +378,7 @@ def _request(pending: Pending, action: Action, verdict: Verdict, cause: Cause) -
         rules=pending.rules,
         whys=verdict.whys,
         policies=tuple(bytes.fromhex(digest) for digest in verdict.policies),
-        view=render(action, verdict.show),
+        view=view,
         requested_at_ms=cause.now_ms,
     )
 

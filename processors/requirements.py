@@ -3,7 +3,7 @@
 from sluicegate.schemas.approval import FrozenRequirement
 
 from .policy import Requirement
-from .policy.profiles import DEFAULT_PROFILE, strictest
+from .policy.profiles import DEFAULT_PROFILE
 
 
 def freeze(requirement: Requirement, append_ms: int) -> FrozenRequirement:
@@ -28,9 +28,9 @@ def next_reminder_ms(*reminders: int | None, after_ms: int, deadline_ms: int) ->
 
 
 def stricter(frozen: FrozenRequirement, current: FrozenRequirement) -> FrozenRequirement:
-    """Union of groups, largest quorum, earliest deadline, strongest masking.
+    """Union of groups, largest quorum, earliest deadline.
 
-    Whether a reason is demanded stays as frozen: who decided without one was not asked for it, and their decision stands.
+    The masking profile stays as frozen: only the global tables can rank those that operators publish. Whether a reason is demanded stays as frozen: who decided without one was not asked for it, and their decision stands.
     """
     groups = dict(frozen.groups)
     for name, count in current.groups.items():
@@ -40,5 +40,5 @@ def stricter(frozen: FrozenRequirement, current: FrozenRequirement) -> FrozenReq
         quorum=max(frozen.quorum, current.quorum, sum(groups.values())),
         deadline_ms=min(frozen.deadline_ms, current.deadline_ms),
         reason_required=frozen.reason_required,
-        mask=strictest(frozen.mask, current.mask) or DEFAULT_PROFILE,
+        mask=frozen.mask,
     )

@@ -1,140 +1,164 @@
-"""Render an action for reviewers: a function of its bytes and of what the operator declared harmless.
+"""Render an action for reviewers: a function of its bytes, of the masking profile, and of what the operator declared harmless.
 
-First form: the argument paths that a policy lists under `show:` appear as they are, because the operator signed that they
-identify nobody. Every other value appears as its type and size, every other key as a number: keys are written by agents too.
-The detectors of the masking processor take the place of "type and size" when they are in.
+The detectors and the column policy of the masking processor decide what appears: identifiers are tags, in values, in text and in
+keys, because keys are written by agents too; whatever identifies nobody shows. The argument paths that a policy lists under
+`show:` appear as they are: the operator signed that they identify nobody.
 
-Text that is shown stands under `quoted`, with every character that could deceive the eye written as its code point: it is
-what an agent wrote, never part of the view itself.
+Text stands under `quoted`, with every character that could deceive the eye written as its code point: it is what an agent wrote,
+never part of the view itself. What was cut or could not be masked is left out, `incomplete` says why, and nobody can approve.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import View
 from sluicegate.schemas.canonical import canonical_json, sha256
 
-MAX_VIEW_BYTES = 64 * 1024
-"""Longest text of a view; a longer one is replaced by a cut one that cannot be approved."""
-MAX_QUOTED = 2_000
-"""Characters of one quoted string; a longer one is cut, and the view with it."""
+from .profile import Profile
+from .visible import visible, without_tags
 
-_DECEPTIVE = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+MAX_VIEW_BYTES: Final = 64 * 1024
+"""Longest text of a view; a longer one is replaced by a short one that cannot be approved."""
+MAX_QUOTED: Final = 8_000
+"""Characters of one quoted string after masking; a longer one is cut, and the view with it."""
+CUT: Final = "cut"
+"""Why a view is incomplete: there is more than it shows."""
+NOT_MASKED: Final = "not-masked"
+"""Why a view is incomplete: something could not be masked and is left out."""
+
 _Path = tuple[str, ...]
 
 
-def render(action: Action, shown: Sequence[str]) -> View:
-    """The view of an action under these paths (`*` stands for any key or element at its place)."""
-    paths = [tuple(path.split(".")) for path in shown]
-    rendering = _Rendering()
-    fields = {
-        "type": action.type,
-        "agent": action.agent,
-        "action": action.action_id,
-        "supersedes": action.supersedes,
-        "arguments": rendering.mapping(action.arguments, paths),
-        "summary": None if action.summary is None else _size_of(action.summary),
-    }
-    text = canonical_json({name: value for name, value in fields.items() if value is not None})
-    if len(text) > MAX_VIEW_BYTES:
-        rendering.complete = False
-        text = canonical_json({"type": action.type, "agent": action.agent, "cut": {"bytes": len(text)}})
-    return View(text=text.decode(), digest=sha256(text), complete=rendering.complete)
+def render(action: Action, shown: Sequence[str], profile: Profile) -> View:
+    """The view of an action under these paths (`*` stands for any key or element at its place) and this profile."""
+    fields = {"type": action.type, "agent": action.agent, "action": action.action_id}
+    # Before masking: an agent must not decide how long the gate works on one action.
+    size = _size(action)
+    if size is None or size > MAX_VIEW_BYTES:
+        return _cut(fields, size)
+    said = fields | ({} if action.supersedes is None else {"supersedes": action.supersedes})
+    rendering = _Rendering(tuple(tuple(path.split(".")) for path in shown))
+    text = canonical_json({**said, **rendering.fields(action, profile), **rendering.why_incomplete()})
+    return _cut(fields, len(text)) if len(text) > MAX_VIEW_BYTES else _view(text, rendering.why_incomplete())
 
 
-def visible(text: str) -> str:
-    """The text with every control, format, bidirectional, unassigned or odd space character as `<U+XXXX>`.
-
-    Against Trojan Source (https://trojansource.codes) and invisible text. In text of several scripts every letter that is not
-    Latin is marked by its code point too, so look-alikes show (UTS 39).
-    """
-    mixed = _is_mixed(text)
-    # INVARIANT: two texts never look the same, so a text that spells a mark itself is marked: no two keys become one.
-    return "<U+003C>U+".join(_marked(piece, mixed=mixed) for piece in text.split("<U+"))
+def _size(action: Action) -> int | None:
+    """Bytes of what is to be seen; None for what is no JSON."""
+    try:
+        return len(canonical_json({"arguments": action.arguments, "summary": action.summary}))
+    except (ValueError, TypeError, RecursionError):
+        return None
 
 
-def visible_again(text: str) -> str:
-    """Text of a view once more, for who shows it: marks stay, and a view that lacks some gets them all the same."""
-    return _marked(text, mixed=_is_mixed(text))
+def _cut(fields: Mapping[str, str], size: int | None) -> View:
+    if size is None:
+        incomplete: dict[str, Any] = {"incomplete": [NOT_MASKED]}
+    else:
+        incomplete = {"incomplete": [CUT], "cut": {"bytes": size}}
+    return _view(canonical_json({**fields, **incomplete}), incomplete)
 
 
-def _marked(text: str, *, mixed: bool) -> str:
-    return "".join(_visible(char, mixed=mixed) for char in text)
-
-
-def _is_mixed(text: str) -> bool:
-    return len({_script(char) for char in text if char.isalpha()}) > 1
-
-
-def _visible(char: str, *, mixed: bool) -> str:
-    if char.isascii() and char.isprintable():
-        return char
-    category = unicodedata.category(char)
-    odd = category in _DECEPTIVE or category == "Zs" or category.startswith("M")
-    foreign = mixed and char.isalpha() and _script(char) != "LATIN"
-    # Full-width, mathematical and other compatibility forms of ASCII look like what they are not.
-    twin = unicodedata.normalize("NFKC", char).isascii()
-    return f"<U+{ord(char):04X}>" if odd or foreign or twin else char
-
-
-def _script(char: str) -> str:
-    return unicodedata.name(char, "UNKNOWN").split(" ", 1)[0]
+def _view(text: bytes, incomplete: Mapping[str, Any]) -> View:
+    return View(text=text.decode(), digest=sha256(text), complete=not incomplete)
 
 
 class _Rendering:
-    """One walk over one action."""
+    """One walk over one action, over what is raw and what is masked side by side."""
 
-    def __init__(self) -> None:
-        self.complete = True
+    def __init__(self, paths: Sequence[_Path]) -> None:
+        self._paths = paths
+        self._missing: set[str] = set()
 
-    def mapping(self, value: Mapping[str, Any], paths: Sequence[_Path]) -> dict[str, Any]:
-        rendered: dict[str, Any] = {}
-        for number, key in enumerate(sorted(value), start=1):
-            below = [path[1:] for path in paths if path and path[0] in {key, "*"}]
-            named = any(path and path[0] == key for path in paths)
-            rendered[visible(key) if named else f"#{number}"] = self.value(value[key], below)
+    def fields(self, action: Action, profile: Profile) -> dict[str, Any]:
+        """Arguments and summary, masked together: a name that stands in a column is found in the summary as well."""
+        try:
+            harmless = _without_tags(action.arguments)
+            # As one more field after the arguments, so that paths from the root mean the same as in a result.
+            summary = {} if action.summary is None else {_free(harmless): without_tags(action.summary)}
+            masked = list(_masked(harmless | summary, profile).items())
+            rendered = {"arguments": self._value(harmless, dict(masked[: len(harmless)]), self._paths)}
+            if summary:
+                rendered["summary"] = self._quoted(masked[len(harmless)][1])
+        except Exception:  # noqa: BLE001  # INVARIANT: whatever hostile values do to an engine, nothing of them shows
+            self._missing.add(NOT_MASKED)
+            return {"arguments": {}}
         return rendered
 
-    def value(self, value: Any, paths: Sequence[_Path]) -> Any:
-        if () in paths:
-            return self.shown(value)
-        match value:
-            case dict() if paths:
-                return self.mapping(value, paths)
-            case list() if paths:
-                below = [path[1:] for path in paths if path[0] == "*"]
-                return [self.value(element, below) for element in value]
-            case _:
-                return _size_of(value)
+    def why_incomplete(self) -> dict[str, list[str]]:
+        """The field that says what is missing; no field when nothing is."""
+        return {"incomplete": sorted(self._missing)} if self._missing else {}
 
-    def shown(self, value: Any) -> Any:
+    def _value(self, raw: Any, masked: Any, paths: Sequence[_Path]) -> Any:
+        """A value as the operator's paths and the masking let it show."""
+        if () in paths:
+            return self._quoted(raw)
+        match raw, masked:
+            case dict(), dict() if len(raw) == len(masked):
+                return self._mapping(raw, masked, paths)
+            case list(), list() if len(raw) == len(masked):
+                below = [path[1:] for path in paths if path[0] == "*"]
+                return [self._value(*both, below) for both in zip(raw, masked, strict=True)]
+            case ((dict() | list()), (dict() | list())):
+                # Not the same shape: nobody can say which value became which.
+                self._missing.add(NOT_MASKED)
+                return {}
+        return self._quoted(masked)
+
+    def _mapping(
+        self, raw: Mapping[str, Any], masked: Mapping[str, Any], paths: Sequence[_Path]
+    ) -> dict[str, Any]:
+        rendered: dict[str, Any] = {}
+        for (key, value), (masked_key, masked_value) in zip(raw.items(), masked.items(), strict=True):
+            below = [path[1:] for path in paths if path[0] in {key, "*"}]
+            named = any(path[0] == key for path in paths)
+            name = visible(key if named else masked_key)
+            if name in rendered:
+                # INVARIANT: no argument hides behind another, whatever the masking made of their keys.
+                self._missing.add(NOT_MASKED)
+            else:
+                rendered[name] = self._value(value, masked_value, below)
+        return rendered
+
+    def _quoted(self, value: Any) -> Any:
+        """A value that may be seen, whole."""
         match value:
             case str():
                 if len(value) > MAX_QUOTED:
-                    self.complete = False
+                    self._missing.add(CUT)
                     return {"quoted": visible(value[:MAX_QUOTED]), "cut": len(value)}
                 return {"quoted": visible(value)}
             case dict():
-                return {visible(key): self.shown(inner) for key, inner in value.items()}
+                return {visible(key): self._quoted(inner) for key, inner in value.items()}
             case list():
-                return [self.shown(element) for element in value]
+                return [self._quoted(element) for element in value]
             case _:
                 return value
 
 
-def _size_of(value: Any) -> dict[str, Any]:
+def _masked(value: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """A JSON object with every identifier as a tag."""
+    from .text import mask_json  # noqa: PLC0415  # only a gate has the detectors (extra `gate`)
+
+    masked, _ = mask_json(value, profile)
+    return dict(masked)
+
+
+def _free(names: Mapping[str, Any]) -> str:
+    """A name for the summary that no argument has."""
+    return next(
+        name for name in (f"summary{'_' * more}" for more in range(len(names) + 1)) if name not in names
+    )
+
+
+def _without_tags(value: Any) -> Any:
+    """The same value in an order of its own, without anything that imitates a tag."""
     match value:
-        case bool():
-            return {"hidden": "boolean"}
-        case int() | float():
-            return {"hidden": "number"}
         case str():
-            return {"hidden": "text", "size": len(value)}
-        case list():
-            return {"hidden": "list", "size": len(value)}
+            return without_tags(value)
         case dict():
-            return {"hidden": "object", "size": len(value)}
+            return {without_tags(key): _without_tags(inner) for key, inner in sorted(value.items())}
+        case list():
+            return [_without_tags(element) for element in value]
         case _:
-            return {"hidden": "null"}
+            return value

@@ -12,7 +12,7 @@ from .identifiers import Kind
 _DECEPTIVE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 _WIDE: Final = "\uff1c"
 """A less-than sign that is none; `visible` marks it."""
-_TAG: Final = re.compile(f"({_WIDE}*)(<?)(?=(?:{'|'.join(kind.value for kind in Kind)})[>-])", re.IGNORECASE)
+_TAG: Final = re.compile(f"({_WIDE}*)(<?)(?=(?:{'|'.join(kind.value for kind in Kind)})[>:-])", re.IGNORECASE)
 
 
 def visible(text: str) -> str:

@@ -17,6 +17,11 @@ FENCE: Final = "| "
 """Stands before every line of text that an agent wrote."""
 _WIDTH: Final = 76
 _INDENT: Final = "  "
+_MISSING: Final = {
+    "cut": "(CUT: there is more than what is shown here)",
+    "not-masked": "(NOT MASKED: something could not be masked and is left out)",
+}
+"""Why a view is incomplete."""
 _FIXED: Final = ("type", "agent", "action")
 """Fields of a view that the heading shows already."""
 
@@ -41,7 +46,7 @@ def card(request: ApprovalRequest, tally: Tally | None, now_ms: int, names: Mapp
 
 
 def view_lines(text: str) -> Iterator[str]:
-    """A view as indented lines. What an agent wrote is fenced; what is hidden says its type and size."""
+    """A view as indented lines. What an agent wrote is fenced; identifiers in it are tags such as `<name>`."""
     try:
         view = json.loads(text)
     except ValueError:
@@ -50,6 +55,9 @@ def view_lines(text: str) -> Iterator[str]:
     if not isinstance(view, dict):
         yield "(the view is no object; reject the request)"
         return
+    missing = view.pop("incomplete", ())
+    for reason in missing if isinstance(missing, list) else ():
+        yield _MISSING.get(str(reason), "(something is missing; reject the request)")
     for name, value in view.items():
         if name == "arguments" and isinstance(value, dict):
             yield from _named_lines(value, 0) if value else iter(("no arguments",))
@@ -76,7 +84,7 @@ def _as_table(value: Any) -> dict[str, Any]:
 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
-        return not value or value.keys() <= {"hidden", "size"} or "quoted" in value
+        return not value or "quoted" in value
     return not isinstance(value, list) or not value
 
 
@@ -86,9 +94,6 @@ def _plain_lines(label: str, value: Any) -> Iterator[str]:
         yield from _fenced(label, value["quoted"])
         if cut:
             yield " " * len(label) + _INDENT + cut.strip()
-    elif isinstance(value, dict) and "hidden" in value:
-        size = f", size {value['size']}" if "size" in value else ""
-        yield f"{label}{_INDENT}({visible_again(str(value['hidden']))}{size}; not shown)"
     else:
         yield f"{label}{_INDENT}{visible_again(json.dumps(value))}"
 

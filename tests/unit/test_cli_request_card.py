@@ -1,10 +1,12 @@
 """How a request is shown to a person: as data, whole, and with what is still missing."""
 
+import json
 from typing import Any
 
 import pytest
 
-from sluicegate.processors.masking.views import render
+from sluicegate.processors.masking.profile import BUILT_IN
+from sluicegate.processors.masking.views import MAX_QUOTED, render
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import ApprovalRequest, FrozenRequirement, Tally, View
 from sluicegate.streams.cli.request_card import card, view_lines
@@ -26,7 +28,7 @@ def view(arguments: dict[str, Any], *shown: str) -> View:
         created_at_ms=0,
         arguments=arguments,
     )
-    return render(action, shown)
+    return render(action, shown, BUILT_IN["pii-basic"])
 
 
 def request(seen: View, **fields: Any) -> ApprovalRequest:
@@ -110,12 +112,13 @@ def test_control_characters_and_markup_of_an_agent_reach_no_terminal() -> None:
     assert "<U+001B>[31m[bold]red" in line
 
 
-def test_values_that_were_not_declared_harmless_appear_as_type_and_size() -> None:
-    """Neither the value nor the key's name is shown."""
-    text = shown(request(view({"patient": "Jane Doe"})))
+def test_identifiers_appear_as_tags_behind_the_fence() -> None:
+    """In values and in keys; what identifies nobody is there to be read."""
+    text = shown(request(view({"full_name": "Jane Doe", "to": "jane@example.com, gate 4", "j@x.org": 1})))
     assert "Jane" not in text
-    assert "patient" not in text
-    assert "#1  (text, size 8; not shown)" in text
+    assert "full_name  | <name>" in text
+    assert "to         | <email>, gate 4" in text
+    assert "<email-1>  1" in text
 
 
 def test_nested_values_keep_their_shape() -> None:
@@ -126,11 +129,19 @@ def test_nested_values_keep_their_shape() -> None:
 
 def test_an_incomplete_view_says_that_it_cannot_be_approved() -> None:
     """Before anybody tries."""
-    seen = view({"note": "x" * 5_000}, "note")
+    seen = view({"note": "x " * MAX_QUOTED}, "note")
     assert not seen.complete
     text = shown(request(seen))
     assert "INCOMPLETE: it cannot be approved, only rejected" in text
-    assert "cut: 5000 characters in all" in text
+    assert "(CUT: there is more than what is shown here)" in text
+    assert f"cut: {2 * MAX_QUOTED} characters in all" in text
+
+
+def test_what_could_not_be_masked_is_said() -> None:
+    """In words, and a reason that a card does not know too."""
+    for reason, said in (("not-masked", "NOT MASKED"), ("new-reason", "something is missing")):
+        text = json.dumps({"type": "t", "incomplete": [reason], "arguments": {}})
+        assert said in "\n".join(view_lines(text))
 
 
 def test_a_view_that_is_not_what_its_digest_says_is_called_out() -> None:

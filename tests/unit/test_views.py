@@ -1,4 +1,4 @@
-"""Views for reviewers: a function of the action and of what operators declared harmless, and never less than it says."""
+"""Views for reviewers: a function of the action, the profile and what operators declared harmless; never less than it says."""
 
 import json
 import re
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluicegate.processors.masking.views import MAX_QUOTED, MAX_VIEW_BYTES, render, visible, visible_again
+from sluicegate.processors.masking.identifiers import Kind
+from sluicegate.processors.masking.profile import BUILT_IN, Profile, load_profile
+from sluicegate.processors.masking.views import MAX_QUOTED, MAX_VIEW_BYTES, render
+from sluicegate.processors.masking.visible import visible, visible_again, without_tags
 from sluicegate.schemas.action import Action
-from sluicegate.schemas.approval import View
 from sluicegate.schemas.canonical import sha256
 
 
@@ -29,74 +31,138 @@ def action(arguments: dict[str, Any], **fields: Any) -> Action:
     return Action(**{**values, **fields})
 
 
-def shown(arguments: dict[str, Any], *paths: str) -> Any:
+BASIC = BUILT_IN["pii-basic"]
+
+
+def seen(arguments: dict[str, Any], *paths: str, profile: Profile = BASIC, **fields: Any) -> Any:
+    """The view of these arguments as a reviewer reads it."""
+    return json.loads(render(action(arguments, **fields), paths, profile).text)
+
+
+def shown(arguments: dict[str, Any], *paths: str, profile: Profile = BASIC) -> Any:
     """The arguments as a reviewer sees them."""
-    return json.loads(render(action(arguments), paths).text)["arguments"]
+    return seen(arguments, *paths, profile=profile)["arguments"]
 
 
-def test_nothing_is_shown_that_was_not_declared() -> None:
-    """Values appear as type and size, keys as numbers: both are written by agents."""
-    arguments = {"ssn": "123-45-6789", "n": 5, "f": 0.5, "b": True, "z": None, "l": [1, 2], "o": {"k": "v"}}
+def test_what_identifies_is_a_tag_and_everything_else_shows() -> None:
+    """Columns by their names, shapes wherever they are, numbers and flags as they are."""
+    arguments = {
+        "flight_number": "HAT136",
+        "date": "2024-05-20",
+        "amount": 250,
+        "ok": True,
+        "none": None,
+        "passengers": [{"first_name": "Mia", "last_name": "Li", "dob": "1990-04-05"}],
+        "note": "call mia.li@example.com about SSN 123-45-6789",
+        "empty": {},
+    }
     assert shown(arguments) == {
-        "#1": {"hidden": "boolean"},
-        "#2": {"hidden": "number"},
-        "#3": {"hidden": "list", "size": 2},
-        "#4": {"hidden": "number"},
-        "#5": {"hidden": "object", "size": 1},
-        "#6": {"hidden": "text", "size": 11},
-        "#7": {"hidden": "null"},
+        "flight_number": {"quoted": "HAT136"},
+        "date": {"quoted": "2024-05-20"},
+        "amount": 250,
+        "ok": True,
+        "none": None,
+        "passengers": [
+            {
+                "first_name": {"quoted": "<name>"},
+                "last_name": {"quoted": "<name>"},
+                "dob": {"quoted": "<birth-date>"},
+            }
+        ],
+        "note": {"quoted": "call <email> about SSN <ssn>"},
+        "empty": {},
     }
 
 
-def test_h1_the_summary_is_never_shown() -> None:
-    """An agent's own words about its action are hidden, and their size is told."""
-    view = render(action({}, summary="John Smith, 123-45-6789"), ("*",))
-    assert "John" not in view.text
-    assert json.loads(view.text)["summary"] == {"hidden": "text", "size": 23}
+def test_a_stricter_profile_shows_less() -> None:
+    """The request's own: under HIPAA's safe harbor dates go to the year."""
+    arguments = {"date": "2024-05-20", "city": "Springfield"}
+    assert shown(arguments, profile=BUILT_IN["hipaa-safe-harbor"]) == {
+        "date": {"quoted": "2024"},
+        "city": {"quoted": "<place>"},
+    }
+
+
+def test_a_published_profile_may_keep_a_column() -> None:
+    """It is the operator's signed statement, like `show:`; dropped columns are null."""
+    text = "version: 1\nname: ours\nextends: pii-basic\ncolumns: {login: keep, inner: drop}\n"
+    ours = load_profile(text, source="ours")
+    arguments = {"login": "mia_li_3668", "inner": "x"}
+    assert (
+        shown(arguments)
+        != shown(arguments, profile=ours)
+        == {
+            "login": {"quoted": "mia_li_3668"},
+            "inner": None,
+        }
+    )
+
+
+def test_keys_that_identify_are_tags_and_stay_different() -> None:
+    """Agents write keys too; as many arguments show as there are."""
+    arguments = {"ann@example.com": 1, "bob@example.com": 2, "rows": 3}
+    assert shown({"by": arguments})["by"] == {"<email-1>": 1, "<email-2>": 2, "rows": 3}
+
+
+def test_h1_the_summary_is_masked_with_the_arguments() -> None:
+    """An agent's own words about its action: a name that stands in a column is found there as well."""
+    arguments = {"passengers": [{"first_name": "Mia", "last_name": "Li"}], "summary": "code 7", "summary_": 1}
+    said = seen(arguments, summary="moves mia li to HAT136, ask mia@example.com")
+    assert said["summary"] == {"quoted": "moves <name> to HAT136, ask <email>"}
+    assert said["arguments"]["summary"] == {"quoted": "code 7"}
+    assert "summary" not in seen(arguments)
 
 
 @pytest.mark.parametrize(
     ("paths", "wanted"),
     [
-        (("a",), {"a": {"b": [{"c": 1, "d": {"quoted": "x"}}]}, "#2": {"hidden": "number"}}),
+        ((), {"user_id": {"b": [{"first_name": "<name>", "email": "<email>"}]}, "ssn": "<ssn>"}),
+        (("ssn",), {"user_id": {"b": [{"first_name": "<name>", "email": "<email>"}]}, "ssn": "123-45-6789"}),
         (
-            ("a.b.*.c",),
-            {"a": {"b": [{"c": 1, "#2": {"hidden": "text", "size": 1}}]}, "#2": {"hidden": "number"}},
+            ("user_id.b.*.email",),
+            {"user_id": {"b": [{"first_name": "<name>", "email": "x@y.org"}]}, "ssn": "<ssn>"},
         ),
-        (("a.b.0",), {"a": {"b": [{"hidden": "object", "size": 2}]}, "#2": {"hidden": "number"}}),
-        (("a.x",), {"a": {"#1": {"hidden": "list", "size": 1}}, "#2": {"hidden": "number"}}),
-        (("*.b",), {"#1": {"b": [{"c": 1, "d": {"quoted": "x"}}]}, "#2": {"hidden": "number"}}),
-        (("*",), {"#1": {"b": [{"c": 1, "d": {"quoted": "x"}}]}, "#2": 7}),
+        (
+            ("user_id.b.0",),
+            {"user_id": {"b": [{"first_name": "<name>", "email": "<email>"}]}, "ssn": "<ssn>"},
+        ),
+        (("user_id.x",), {"user_id": {"b": [{"first_name": "<name>", "email": "<email>"}]}, "ssn": "<ssn>"}),
+        (("*.b",), {"user_id": {"b": [{"first_name": "Mia", "email": "x@y.org"}]}, "ssn": "<ssn>"}),
+        (("*",), {"user_id": {"b": [{"first_name": "Mia", "email": "x@y.org"}]}, "ssn": "123-45-6789"}),
     ],
 )
-def test_a_path_shows_its_place_and_what_is_under_it(paths: tuple[str, ...], wanted: Any) -> None:
-    """Names must fit exactly; `*` stands for any key, which stays a number, and for every element."""
-    assert shown({"a": {"b": [{"c": 1, "d": "x"}]}, "k": 7}, *paths) == wanted
+def test_a_path_shows_its_place_and_what_is_under_it_as_it_is(paths: tuple[str, ...], wanted: Any) -> None:
+    """Names must fit exactly; `*` stands for any key and for every element. The rest is masked."""
+    arguments = {"user_id": {"b": [{"first_name": "Mia", "email": "x@y.org"}]}, "ssn": "123-45-6789"}
+    assert shown(arguments, *paths) == _quoted(wanted)
 
 
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("plain text, 5 < 6", "plain text, 5 < 6"),
-        ("caf\u00e9", "caf\u00e9"),
-        ("cafe\u0301", "cafe<U+0301>"),
-        ("\u0434\u0430", "\u0434\u0430"),
-        ("p\u0430ypal", "p<U+0430>ypal"),
-        ("safe\u202egnp.exe", "safe<U+202E>gnp.exe"),
-        ("\u2066x\u2069", "<U+2066>x<U+2069>"),
-        ("a\u200bb\u00ad\ufeff", "a<U+200B>b<U+00AD><U+FEFF>"),
-        ("line\r\nnext\tend\x1b[31m", "line<U+000D><U+000A>next<U+0009>end<U+001B>[31m"),
-        ("no\u00a0break\u3000", "no<U+00A0>break<U+3000>"),
-        ("\U000e0041", "<U+E0041>"),
-        ("crm\u2024internal\uff0fadmin", "crm<U+2024>internal<U+FF0F>admin"),
-        ("\uff41\uff44\uff4d\uff49\uff4e", "<U+FF41><U+FF44><U+FF4D><U+FF49><U+FF4E>"),
-        ("\U0001d41a", "<U+1D41A>"),
-        ("<U+202E>", "<U+003C>U+202E>"),
-    ],
-)
-def test_b10_what_deceives_the_eye_is_written_as_its_code_point(text: str, wanted: str) -> None:
-    """Trojan Source, invisible text, mixed scripts, compatibility twins, and text that imitates a mark."""
-    assert visible(text) == wanted
+def _quoted(value: Any) -> Any:
+    match value:
+        case str():
+            return {"quoted": value}
+        case dict():
+            return {key: _quoted(inner) for key, inner in value.items()}
+        case list():
+            return [_quoted(inner) for inner in value]
+        case _:
+            return value
+
+
+def test_a_key_below_a_star_is_masked_and_a_named_one_is_not() -> None:
+    """A star says nothing about what stands in its place; a name does."""
+    arguments = {"by": {"ann@example.com": {"id": "x@y.org"}}}
+    assert shown(arguments, "by.*.id") == {"by": {"<email-1>": {"id": {"quoted": "x@y.org"}}}}
+    assert shown(arguments, "by") == {"by": {"ann@example.com": {"id": {"quoted": "x@y.org"}}}}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_d3_an_agent_cannot_write_a_tag(kind: Kind) -> None:
+    """What imitates one is marked, in values and keys, shown or masked, however it is spelled."""
+    for form in (f"<{kind}>", f"<{kind.upper()}>", f"<{kind}-1>", f"<{kind}:{'a' * 24}>"):
+        said = shown({"a": f"paid to {form}", "b": f"x {form}"}, "b")
+        assert said["b"] == {"quoted": f"x <U+FF1C>{form[1:]}"}
+        assert said["a"]["quoted"].startswith("paid to <U+FF1C>")
 
 
 def test_a_view_shown_again_keeps_its_marks() -> None:
@@ -104,6 +170,18 @@ def test_a_view_shown_again_keeps_its_marks() -> None:
     for text in ("safe\u202egnp", "p\u0430ypal", "plain", "<U+202E>"):
         assert visible_again(visible(text)) == visible(text)
     assert visible_again("raw\x1b[31m") == "raw<U+001B>[31m"
+
+
+_TAGLIKE = st.lists(st.sampled_from(["<", "\uff1c", "name", "NAME", ">", "-1>", " "]), max_size=7).map(
+    "".join
+)
+
+
+@given(_TAGLIKE, _TAGLIKE)
+@settings(max_examples=300, deadline=None)
+def test_d3_two_texts_stay_two_without_their_tags(one: str, two: str) -> None:
+    """Whatever they imitate, and whatever they imitate of the mark itself."""
+    assert (without_tags(one) == without_tags(two)) is (one == two)
 
 
 _HOSTILE = st.text(
@@ -123,35 +201,71 @@ def test_d3_two_texts_never_look_the_same(text: str) -> None:
     assert unmarked(visible(text)) == text
 
 
-@given(st.dictionaries(_HOSTILE, st.integers(0, 9), max_size=6))
+@given(st.dictionaries(_HOSTILE | _TAGLIKE, st.integers(0, 9), max_size=6))
 @settings(max_examples=200, deadline=None)
 def test_d3_no_argument_hides_behind_another(arguments: dict[str, int]) -> None:
     """A view shows as many arguments as there are, however their keys are spelled."""
+    for paths in (("all",), ()):
+        view = render(action({"all": arguments}), paths, BASIC)
+        assert not view.complete or len(json.loads(view.text)["arguments"]["all"]) == len(arguments)
     assert len(shown({"all": arguments}, "all")["all"]) == len(arguments)
-    assert len(shown(arguments)) == len(arguments)
 
 
-def test_b11_a_long_text_is_cut_and_the_view_says_so() -> None:
+@pytest.mark.parametrize("paths", [(), ("note",)])
+def test_b11_a_long_text_is_cut_and_the_view_says_so(paths: tuple[str, ...]) -> None:
     """Exactly at the limit it is whole; one character more and nobody can approve."""
-    assert render(action({"note": "x" * MAX_QUOTED}), ("note",)).complete
-    view = render(action({"note": "x" * (MAX_QUOTED + 1)}), ("note",))
+    text = "well " * (MAX_QUOTED // 5)
+    assert render(action({"note": text}), paths, BASIC).complete
+    view = render(action({"note": text + "."}), paths, BASIC)
     assert not view.complete
     assert json.loads(view.text)["arguments"]["note"]["cut"] == MAX_QUOTED + 1
-
-
-def test_b11_a_long_text_that_is_hidden_cuts_nothing() -> None:
-    """Its size is all there is to see."""
-    assert render(action({"note": "x" * 100_000}), ()).complete
+    assert json.loads(view.text)["incomplete"] == ["cut"]
 
 
 def test_p6_a_view_has_a_largest_size() -> None:
     """Too many arguments, or marks that make text longer: one short view that cannot be approved."""
-    many = render(action({str(number): number for number in range(10_000)}), ())
-    marked = render(action({f"k{number}": "\u202e" * MAX_QUOTED for number in range(10)}), ("*",))
+    many = render(action({str(number): number for number in range(10_000)}), (), BASIC)
+    marked = render(action({f"k{number}": "\u202e" * 2_000 for number in range(10)}), ("*",), BASIC)
     for view in (many, marked):
         assert not view.complete
         assert len(view.text.encode()) <= MAX_VIEW_BYTES
         assert "cut" in json.loads(view.text)
+
+
+def deep(levels: int) -> Any:
+    """Lists within lists."""
+    value: Any = "ann@example.com"
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [deep(80), deep(5_000), "lone \ud800 surrogate", float("nan"), b"bytes", {1: "a number as key"}],
+    ids=["too-deep", "far-too-deep", "no-unicode", "nan", "bytes", "key"],
+)
+def test_what_cannot_be_masked_is_left_out_and_nobody_can_approve(value: Any) -> None:
+    """No action that was read as one holds such a value; if it did, nothing of it would show."""
+    view = render(
+        action({}).model_copy(update={"arguments": {"id": "ann@example.com", "x": value}}), (), BASIC
+    )
+    assert not view.complete
+    assert "ann" not in view.text
+    assert json.loads(view.text)["incomplete"] in (["not-masked"], ["cut"])
+
+
+def test_b13_a_masking_that_fails_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the engine does."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("mia")
+
+    monkeypatch.setattr("sluicegate.processors.masking.text.mask_json", broken)
+    view = render(action({"note": "mia"}, summary="mia"), ("note",), BASIC)
+    assert not view.complete
+    assert "mia" not in view.text
+    assert json.loads(view.text)["incomplete"] == ["not-masked"]
 
 
 _VALUES = st.recursive(
@@ -166,24 +280,15 @@ _VALUES = st.recursive(
 _PATHS = st.lists(st.sampled_from(["*", "a", "b", "a.*", "*.b", "a.b.c", "*.*.*"]), max_size=3)
 
 
-@given(st.dictionaries(st.sampled_from(["a", "b", "<U+0061>", "#1"]) | _HOSTILE, _VALUES, max_size=4), _PATHS)
+@given(
+    st.dictionaries(st.sampled_from(["a", "b", "<U+0061>", "<name>"]) | _HOSTILE, _VALUES, max_size=4), _PATHS
+)
 @settings(max_examples=200, deadline=None)
 def test_d3_a_view_is_a_function_of_the_bytes(arguments: dict[str, Any], paths: list[str]) -> None:
     """Same action, same view, whatever the order of its keys; its digest is that of its text; it is printable."""
-    view = render(action(arguments), paths)
-    again = render(action(dict(reversed(arguments.items()))), paths)
+    view = render(action(arguments), paths, BASIC)
+    again = render(action(dict(reversed(arguments.items()))), paths, BASIC)
     assert view == again
     assert view.digest == sha256(view.text.encode())
     assert isinstance(json.loads(view.text), dict)
     assert view.text.isprintable()
-
-
-@given(_VALUES)
-@settings(max_examples=100, deadline=None)
-def test_h5_an_argument_nobody_declared_shows_nothing_of_its_value(value: Any) -> None:
-    """Views of two values of one type and size are the same."""
-
-    def of(marker: str) -> View:
-        return render(action({"known": 1, "new": {"deep": [marker, value]}}), ("known",))
-
-    assert of("CANARY-ONE") == of("CANARY-TWO")

@@ -10,6 +10,7 @@
     ├── RecordError             bytes that are not a record of the kind they claim
     │   └── SignatureError      a signature that is missing, malformed, unknown or wrong
     ├── InvariantError          a promise of the design would break: stop instead
+    ├── WithheldError           it was executed, and what it returned does not come back
     ├── RefusedError            the gate, an executor or a reviewer's client refused
     └── TimedOutError           an answer did not come in the time given
 
@@ -51,6 +52,10 @@ class InvariantError(SluicegateError):
 
 class RefusedError(SluicegateError):
     """The gate, an executor or a client refused; the message carries the recorded reason."""
+
+
+class WithheldError(SluicegateError):
+    """It was executed, and what it returned is in quarantine or cannot be sent; the message carries the codes."""
 
 
 class TimedOutError(SluicegateError):

@@ -13,6 +13,7 @@ from sluicegate.schemas.errors import ConfigurationError, RecordError
 from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
 from sluicegate.streams.clients.agent import DEFAULT_WAIT_S, AgentClient, Submission
+from sluicegate.streams.clients.results_answer import Answer
 from sluicegate.streams.clients.signed_record import SignedRecord, sign_json
 from sluicegate.streams.clients.stored_key import stored_key
 
@@ -63,7 +64,8 @@ def submit(
 ) -> None:
     """Publish an action that an agent intends. Nothing runs because of it until the gate grants it.
 
-    With --wait the exit status is 1 for every end but `executed`, or `reconciled` as executed.
+    With --wait the exit status is 1 for every end but `executed`, or `reconciled` as executed; what the executor returned is
+    printed as JSON, masked.
 
     Example: sluicegate submit crm.delete --arg records=3 --wait
     """
@@ -151,12 +153,26 @@ def _tell(
         return
     if not as_json:
         note(f"{sent.action_id} is on its way; Ctrl-C stops waiting, not the action")
-    outcome = client.wait(sent, timeout_s=DEFAULT_WAIT_S if timeout_s is None else timeout_s)
+    answer = client.wait(sent, timeout_s=DEFAULT_WAIT_S if timeout_s is None else timeout_s)
     if as_json:
-        print_json({**shown, "outcome": written(outcome)})
+        print_json({**shown, "outcome": written(answer.told), "answer": _came_back(answer)})
     else:
-        say(in_words(outcome))
-    raise typer.Exit(OK if outcome.outcome in hoped and outcome.reason != Settled.FAILED else REFUSED)
+        say(in_words(answer.told))
+        _show_result(answer)
+    raise typer.Exit(OK if answer.outcome in hoped and answer.reason != Settled.FAILED else REFUSED)
+
+
+def _came_back(answer: Answer) -> dict[str, Any]:
+    return {"result": answer.result, "profile": answer.profile, "withheld": list(answer.withheld)}
+
+
+def _show_result(answer: Answer) -> None:
+    """What came back on standard output, what is to be said about it on standard error."""
+    if answer.withheld:
+        note(f"the result is in quarantine: {', '.join(answer.withheld)}")
+    elif answer.profile is not None:
+        note(f"the result, masked under `{answer.profile}`:")
+        print_json(answer.result)
 
 
 def _print_submission(shown: dict[str, Any], *, as_json: bool) -> None:

@@ -6,8 +6,9 @@ Ten lines::
 
     with AgentClient.connect("clinic-ops") as agent:
         submission = agent.submit("crm.read", {"customer": "c-17"})
-        outcome = agent.wait(submission, timeout_s=60)
-        print(outcome.outcome)  # executed, denied, rejected, expired ...
+        answer = agent.wait(submission, timeout_s=60)
+        print(answer.outcome)  # executed, denied, rejected, expired ...
+        print(answer.result)  # what the executor returned, masked
 
         if agent.wait(agent.submit("crm.delete", {"records": 3}), until="decided").outcome == "granted":
             print("a person has approved it")
@@ -19,8 +20,9 @@ content with the same id. A record that the gate cannot trust (unknown key, wron
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -43,6 +45,7 @@ from .outcome_feed import OutcomeFeed
 from .outcome_history import Awaited, Until
 from .patience import Patience
 from .reading import read_record
+from .results_answer import Answer
 from .seen import Seen, Sighting
 from .sending import ACKNOWLEDGED_S, acknowledged
 from .signed_record import SignedRecord, build, nonce, random_id, sign_json, sign_record
@@ -203,20 +206,38 @@ class AgentClient:
         timeout_s: float = DEFAULT_WAIT_S,
         until: Until | str = Until.FINAL,
         since_ms: int | None = None,
-    ) -> Outcome:
-        """The outcome that ends the wait; TimedOutError says what is known when none came in time.
+    ) -> Answer:
+        """The outcome that ends the wait, with the masked result; TimedOutError says what is known when none came in time.
 
-        An id alone may be of another process: `outcomes` is read back to its beginning, or to `since_ms`.
+        What the executor returned comes back as `result`, or `withheld` says why it is in quarantine; waiting for it counts
+        within the same time. `until="decided"` waits for no result. InvariantError when what came back is not what the
+        outcome names. An id alone may be of another process: `outcomes` is read back to its beginning, or to `since_ms`.
         A final outcome of a crashed execution is `reconciled`, which takes a person: `latest` tells that it is `unknown`.
         """
         awaited, until = self.awaited(action, since_ms=since_ms), Until(until)
         news, patience = threading.Event(), Patience(awaited, timeout_s)
-        with self.feed.waking(awaited.history, news.set):
-            while (outcome := awaited.answer(until)) is None:
+        with self.waking(awaited, news.set):
+            while (answer := self.answer(awaited, until)) is None:
                 self.feed.check()
                 if news.wait(patience.next_s()):
                     news.clear()
-        return outcome
+        return answer
+
+    def answer(self, awaited: Awaited, until: Until = Until.FINAL) -> Answer | None:
+        """What ends a wait, None while something is missing. Blocks only to read back a result of another process."""
+        outcome = awaited.answer(until)
+        if outcome is None:
+            return None
+        if outcome.result_digest is None or until is not Until.FINAL:
+            return Answer.of(outcome, None)
+        result = self._link.results.fetch(awaited.history, outcome)
+        return None if result is None else Answer.of(outcome, result)
+
+    @contextmanager
+    def waking(self, awaited: Awaited, wake: Callable[[], None]) -> Iterator[None]:
+        """Call `wake`, from a reader's thread, whenever `answer` may have more to say."""
+        with self._link.results.awaiting(awaited.history), self.feed.waking(awaited.history, wake):
+            yield
 
     def latest(self, action: Submission | str, *, since_ms: int | None = None) -> Outcome | None:
         """What has been told so far, without waiting; None when nothing has."""
@@ -288,6 +309,7 @@ class AgentClient:
         history = self.feed.history(self.agent, record.subject)
         # An outcome told before this record was sent is no answer to it: the id may have been used and forgotten.
         awaited = Awaited(history, record.digest, after=history.end)
+        history.is_own = True
         delivery = self._link.sender.send("actions", record)
         return Submission(self.agent, record.subject, self.lane, record.digest, delivery, awaited)
 

@@ -7,7 +7,7 @@
 
     async with AsyncAgentClient(AgentClient.connect("clinic-ops")) as agent:
         submission = await agent.submit("crm.read", {"customer": "c-17"})
-        outcome = await agent.wait(submission)
+        answer = await agent.wait(submission)  # .outcome, .reason, .result
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.outcome import Outcome
 
 from .agent import DEFAULT_WAIT_S, AgentClient, Draft, Submission
-from .outcome_history import Until
+from .outcome_history import Awaited, Until
 from .patience import Patience
+from .results_answer import Answer
 
 
 class AsyncAgentClient:
@@ -56,13 +57,13 @@ class AsyncAgentClient:
         timeout_s: float = DEFAULT_WAIT_S,
         until: Until | str = Until.FINAL,
         since_ms: int | None = None,
-    ) -> Outcome:
-        """The outcome that ends the wait; thousands may wait at once."""
+    ) -> Answer:
+        """The outcome that ends the wait, with the masked result; thousands may wait at once."""
         if isinstance(action, str):
             awaited = await asyncio.to_thread(self.client.awaited, action, since_ms=since_ms)
         else:
             awaited = action.awaited
-        feed, until = self.client.feed, Until(until)
+        until = Until(until)
         loop, news, patience = asyncio.get_running_loop(), asyncio.Event(), Patience(awaited, timeout_s)
 
         def wake() -> None:
@@ -70,16 +71,23 @@ class AsyncAgentClient:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(news.set)
 
-        with feed.waking(awaited.history, wake):
-            while (outcome := awaited.answer(until)) is None:
-                feed.check()
+        with self.client.waking(awaited, wake):
+            while (answer := await self._answer(awaited, until)) is None:
+                self.client.feed.check()
                 try:
                     async with asyncio.timeout(patience.next_s()):
                         await news.wait()
                 except TimeoutError:
                     continue  # the patience decides whether this was the end
                 news.clear()
-        return outcome
+        return answer
+
+    async def _answer(self, awaited: Awaited, until: Until) -> Answer | None:
+        outcome = awaited.answer(until)
+        if outcome is None or outcome.result_digest is None or until is not Until.FINAL:
+            return self.client.answer(awaited, until)
+        # In a thread because starting to read results, or reading them back, blocks.
+        return await asyncio.to_thread(self.client.answer, awaited, until)
 
     async def outcomes(self, *, since_ms: int | None = None) -> AsyncIterator[Outcome]:
         """Every outcome of this agent, from the first `anext` (or from a log-append time) on."""

@@ -11,9 +11,11 @@
     grant_role("ann", "viewer")
 
 A call submits an action with the call's arguments as the agent, waits for its outcome, and returns what the function
-returned. The function runs in this process with the arguments *of the granted action*: what people saw is what runs. Whatever
-ends otherwise raises RefusedError with the recorded outcome and reason, and the function has not run. An exception of the
-function itself reaches the caller as it is; the receipt names its class only.
+returned *after masking*: the result goes to `exports.raw` and comes back on `exports.masked`, as for any agent, so that
+calling a gated function shows no more than asking for it would. The function runs in this process with the arguments *of the
+granted action*: what people saw is what runs. Whatever ends otherwise raises RefusedError with the recorded outcome and
+reason, and the function has not run. A result that is withheld, or that cannot come back, raises WithheldError: the function
+has run. An exception of the function itself reaches the caller as it is; the receipt names its class only.
 
 The function is an executor of its own, with its own key, principal and topic (`sluicegate executor add iam --types iam.grant`),
 and one process at a time may be it. A grant that comes when nobody waits for it any more (the caller timed out, the process was
@@ -37,10 +39,11 @@ from sluicegate.schemas.errors import (
     RefusedError,
     SluicegateError,
     TimedOutError,
+    WithheldError,
 )
 from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.grant import Grant
-from sluicegate.schemas.outcome import Outcome, OutcomeKind
+from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.streams.settings import Settings, load
 
 from .agent import DEFAULT_WAIT_S, AgentClient, Submission
@@ -48,6 +51,7 @@ from .async_agent import AsyncAgentClient
 from .executor import Executor
 from .executor_workplace import Handler
 from .gated_function import GatedFunction, refuse_nested
+from .results_answer import Answer
 from .signed_record import random_id
 
 P = ParamSpec("P")
@@ -55,15 +59,15 @@ R = TypeVar("R")
 
 _DRAIN_S: Final = 30.0
 _RESULT_S: Final = 5.0
-"""The outcome `executed` comes after the function has returned here; longer means it ran elsewhere."""
+"""The outcome `failed` comes after the function has raised here; longer means it ran elsewhere."""
 
 
 @dataclass(slots=True)
 class _Call:
-    """Somebody waits for this action; `ran` holds what the function did once it ran here."""
+    """Somebody waits for this action; `ran` ends, with the function's error, once it ran here."""
 
     loop: asyncio.AbstractEventLoop | None = None
-    ran: "Future[Any]" = field(default_factory=Future)
+    ran: "Future[None]" = field(default_factory=Future)
 
 
 class Gated:
@@ -78,7 +82,11 @@ class Gated:
         slot: int = 0,
         settings: Settings | None = None,
     ) -> None:
-        """Act as these two; their keys are `keys/<agent>.ed25519` and `keys/<executor>.ed25519`."""
+        """Act as these two; their keys are `keys/<agent>.ed25519` and `keys/<executor>.ed25519`.
+
+        `timeout_s` is how long a call waits for people, the run and the masked result together, unless its function says
+        otherwise.
+        """
         self._agent = agent
         self._executor_name = executor
         self._timeout_s = timeout_s
@@ -93,16 +101,17 @@ class Gated:
         self._failure: BaseException | None = None
 
     def function(
-        self, action_type: str, *, summary: str | None = None
+        self, action_type: str, *, summary: str | None = None, timeout_s: float | None = None
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function, sync or async: every call becomes an action of this type."""
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
 
         def decorate(function: Callable[P, R]) -> Callable[P, R]:
             target = GatedFunction(function, action_type)
             if action_type in self._handlers:
                 raise ConfigurationError(f"`{action_type}` is gated twice; one function answers for a type")
             self._handlers[action_type] = functools.partial(self._handle, target)
-            return cast("Callable[P, R]", self._waiting(target, summary))
+            return cast("Callable[P, R]", self._waiting(target, _Terms(summary, limit_s)))
 
         return decorate
 
@@ -143,34 +152,35 @@ class Gated:
 
     # --- the caller's side ---
 
-    def _waiting(self, target: GatedFunction, summary: str | None) -> Any:
+    def _waiting(self, target: GatedFunction, terms: "_Terms") -> Any:
         if target.is_async:
 
             @functools.wraps(target.function)
             async def wait(*args: Any, **kwargs: Any) -> Any:
                 refuse_nested(target.type)
                 arguments = target.arguments(args, kwargs)
-                return await self._call_async(target.type, arguments, summary)
+                return await self._call_async(target.type, arguments, terms)
 
             return wait
 
         @functools.wraps(target.function)
         def call(*args: Any, **kwargs: Any) -> Any:
             refuse_nested(target.type)
-            return self._call(target.type, target.arguments(args, kwargs), summary)
+            return self._call(target.type, target.arguments(args, kwargs), terms)
 
         return call
 
-    def _call(self, action_type: str, arguments: JsonObject, summary: str | None) -> Any:
+    def _call(self, action_type: str, arguments: JsonObject, terms: "_Terms") -> Any:
         client, action_id, call = self.start(), random_id("ac"), _Call()
         self._calls[action_id] = call
         try:
-            submission = client.submit(action_type, arguments, action_id=action_id, summary=summary)
+            submission = client.submit(action_type, arguments, action_id=action_id, summary=terms.summary)
             try:
-                outcome = client.wait(submission, timeout_s=self._timeout_s)
+                answer = client.wait(submission, timeout_s=terms.timeout_s)
             except TimedOutError as error:
                 raise self._given_up(client, submission, error) from None
-            _raise_unless_run(action_type, outcome)
+            if _has_run(action_type, answer):
+                return _result(action_type, answer)
             try:
                 return call.ran.result(_RESULT_S)
             except TimeoutError:
@@ -178,18 +188,19 @@ class Gated:
         finally:
             del self._calls[action_id]
 
-    async def _call_async(self, action_type: str, arguments: JsonObject, summary: str | None) -> Any:
+    async def _call_async(self, action_type: str, arguments: JsonObject, terms: "_Terms") -> Any:
         client, action_id = await asyncio.to_thread(self.start), random_id("ac")
         call = self._calls[action_id] = _Call(asyncio.get_running_loop())
         try:
             submission = await asyncio.to_thread(
-                client.submit, action_type, arguments, action_id=action_id, summary=summary
+                client.submit, action_type, arguments, action_id=action_id, summary=terms.summary
             )
             try:
-                outcome = await AsyncAgentClient(client).wait(submission, timeout_s=self._timeout_s)
+                answer = await AsyncAgentClient(client).wait(submission, timeout_s=terms.timeout_s)
             except TimedOutError as error:
                 raise await asyncio.to_thread(self._given_up, client, submission, error) from None
-            _raise_unless_run(action_type, outcome)
+            if _has_run(action_type, answer):
+                return _result(action_type, answer)
             try:
                 return await asyncio.wait_for(asyncio.wrap_future(call.ran), _RESULT_S)
             except TimeoutError:
@@ -200,6 +211,9 @@ class Gated:
     def _given_up(self, client: AgentClient, submission: Submission, error: TimedOutError) -> SluicegateError:
         """Nobody waits any more, so nobody need decide; the error to raise."""
         self._check()
+        latest = submission.awaited.latest()
+        if latest is not None and latest.outcome.final:
+            return error
         with suppress(SluicegateError):
             client.withdraw(submission.action_id)
         return TimedOutError(
@@ -210,7 +224,7 @@ class Gated:
 
     def _run(self, executor: Executor) -> None:
         try:
-            executor.run()
+            executor.keep_running()
         except BaseException as error:  # noqa: BLE001  # whoever calls next must hear of it
             self._failure = error
 
@@ -233,7 +247,7 @@ class Gated:
         except BaseException as error:
             call.ran.set_exception(error)
             raise
-        call.ran.set_result(result)
+        call.ran.set_result(None)
         return result
 
 
@@ -243,24 +257,50 @@ def gated(
     agent: str,
     executor: str,
     summary: str | None = None,
+    timeout_s: float | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorate a function so that every call waits for its grant, runs once and sends the receipt; see the module.
 
-    All functions of one agent and executor share a connection, made at the first call from the settings in force then.
+    All functions of one agent and executor share a connection, made at the first call from the settings in force then. A call
+    waits `timeout_s` at most (default: one minute), people included, and returns the masked result.
     """
     with _SHARED_GUARD:
         shared = _SHARED.setdefault((agent, executor), Gated(agent=agent, executor=executor))
-    return shared.function(action_type, summary=summary)
+    return shared.function(action_type, summary=summary, timeout_s=timeout_s)
 
 
 _SHARED: Final[dict[tuple[str, str], Gated]] = {}
 _SHARED_GUARD: Final = threading.Lock()
 
 
-def _raise_unless_run(action_type: str, outcome: Outcome) -> None:
-    if outcome.outcome not in {OutcomeKind.EXECUTED, OutcomeKind.FAILED}:
-        reason = f" ({outcome.reason})" if outcome.reason else ""
-        raise RefusedError(f"`{action_type}` was not run: {outcome.outcome.value}{reason}")
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How a function is asked for."""
+
+    summary: str | None
+    timeout_s: float
+
+
+def _has_run(action_type: str, answer: Answer) -> bool:
+    """Whether it was executed; False for one that failed, RefusedError for one that was not run."""
+    if answer.outcome is OutcomeKind.EXECUTED:
+        return True
+    if answer.outcome is OutcomeKind.FAILED:
+        return False
+    reason = f" ({answer.reason})" if answer.reason else ""
+    raise RefusedError(f"`{action_type}` was not run: {answer.outcome.value}{reason}")
+
+
+def _result(action_type: str, answer: Answer) -> Any:
+    if answer.withheld:
+        raise WithheldError(
+            f"`{action_type}` has run, and its result is in quarantine ({', '.join(answer.withheld)}); do not call it again for it"
+        )
+    if answer.reason is not None:
+        raise WithheldError(
+            f"`{action_type}` has run, and its result does not come back ({answer.reason}); return less, or JSON"
+        )
+    return answer.result
 
 
 def _elsewhere(action_type: str, call: _Call) -> BaseException:
@@ -268,5 +308,5 @@ def _elsewhere(action_type: str, call: _Call) -> BaseException:
     if call.ran.done():
         return call.ran.exception() or InvariantError("the function ended without an end")
     return InvariantError(
-        f"`{action_type}` ran in another process of its executor, so its result is not here"
+        f"`{action_type}` failed in another process of its executor, so its error is not here"
     )

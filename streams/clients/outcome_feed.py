@@ -52,7 +52,7 @@ class OutcomeFeed:
         with self._starting:
             if self._follower is None:
                 reader = TopicReader(self._connection, TOPIC, From.END, partitions=self._partitions())
-                self._follower = Follower(reader, self._take, self._wake_all)
+                self._follower = Follower(reader, self._take, self.wake_all)
         self._follower.check()
 
     def history(self, agent: str, action_id: str) -> OutcomeHistory:
@@ -94,6 +94,23 @@ class OutcomeFeed:
                 if not self._waiting[key]:
                     del self._waiting[key]
 
+    def concerns(self, key: bytes | None) -> bool:
+        """Whether records with this key are about an agent of this client."""
+        return key in self._lanes
+
+    def is_own(self, agent: str, action_id: str) -> bool:
+        """Whether an action was sent from here and is not forgotten yet."""
+        with self._lock:
+            history = self._histories.get((agent, action_id))
+        return history is not None and history.is_own
+
+    def wake(self, agent: str, action_id: str) -> None:
+        """Wake whoever waits for this action."""
+        with self._lock:
+            woken = list(self._waiting.get((agent, action_id), ()))
+        for wake in woken:
+            wake()
+
     def check(self) -> None:
         """Raise the reason why reading ended, if it did."""
         if self._follower is not None:
@@ -130,7 +147,8 @@ class OutcomeFeed:
         for wake in woken:
             wake()
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Wake everybody: no more can come."""
         with self._lock:
             woken = [wake for waiting in self._waiting.values() for wake in waiting]
         for wake in woken:
@@ -146,7 +164,7 @@ def _outcome(record: Record) -> Outcome | None:
 
 
 def _add(history: OutcomeHistory, record: Record, outcome: Outcome) -> None:
-    if not history.add(record.position.offset, sha256(record.value or b""), outcome):
+    if not history.add(record.position.offset, sha256(record.value or b""), outcome, record.append_ms):
         _log.error(
             "two different outcomes under one id: both are refused",
             alarm=True,

@@ -10,6 +10,7 @@ from sluicegate.schemas.outcome import Outcome, OutcomeKind
 
 _ABOUT_A_COPY: Final = frozenset({Reason.CONFLICT, Reason.TOO_OLD, Reason.FROM_THE_FUTURE})
 """Reasons that refuse one record and say nothing about the action that has its id."""
+_BEFORE_THE_ACT: Final = frozenset({OutcomeKind.PENDING, OutcomeKind.GRANTED})
 
 
 class Until(StrEnum):
@@ -39,19 +40,35 @@ class OutcomeHistory:
     transaction must not decide anything.
     """
 
-    __slots__ = ("__weakref__", "_outcomes", "_refused", "_told", "action_id", "agent", "is_whole")
+    __slots__ = (
+        "__weakref__",
+        "_outcomes",
+        "_refused",
+        "_told",
+        "action_id",
+        "agent",
+        "is_own",
+        "is_whole",
+        "open_ms",
+    )
 
     def __init__(self, agent: str, action_id: str) -> None:
         self.agent = agent
         self.action_id = action_id
         self.is_whole = False
         """Whether nothing older can be missing."""
+        self.is_own = False
+        """Whether this history was there before the action was sent."""
+        self.open_ms: int | None = None
+        """When the broker appended the first outcome that was told before anything was executed."""
         self._told: list[_Told] = []
         self._outcomes: dict[str, tuple[bytes, Outcome]] = {}
         self._refused: set[str] = set()
 
-    def add(self, offset: int, digest: bytes, outcome: Outcome) -> bool:
+    def add(self, offset: int, digest: bytes, outcome: Outcome, append_ms: int | None = None) -> bool:
         """Take one outcome; `digest` is that of its bytes. False when it is refused and calls for an alarm."""
+        if append_ms is not None and outcome.outcome in _BEFORE_THE_ACT and not outcome.repeated:
+            self.open_ms = append_ms if self.open_ms is None else min(self.open_ms, append_ms)
         seen = self._outcomes.get(outcome.outcome_id)
         if seen is None:
             self._outcomes[outcome.outcome_id] = digest, outcome

@@ -41,6 +41,11 @@ class Patience:
 
     def _given_up(self, waited_s: float) -> TimedOutError:
         name, latest = self._awaited.history.action_id, self._awaited.latest()
+        if latest is not None and latest.outcome.final:
+            return TimedOutError(
+                f"`{name}` is `{latest.outcome.value}`, but its masked result has not come back after {waited_s:.0f} s; "
+                "see whether masking runs (`sluicegate mask run`), and wait again for the result"
+            )
         if latest is not None:
             return TimedOutError(
                 f"`{name}` is `{latest.outcome.value}` after {waited_s:.0f} s; wait again for its end"

@@ -12,9 +12,9 @@ from sluicegate.schemas.action import AccountName
 from sluicegate.schemas.approval import ApprovalRequest, Tally
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.errors import TimedOutError
-from sluicegate.schemas.outcome import Outcome
 from sluicegate.streams.clients.agent import AgentClient, Submission
 from sluicegate.streams.clients.executor import Executor
+from sluicegate.streams.clients.results_answer import Answer
 from sluicegate.streams.clients.reviewer import ReviewerClient
 from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
@@ -82,11 +82,11 @@ class Scene:
         """The agent publishes what it intends."""
         return self.agent.submit(action_type, arguments, supersedes=supersedes)
 
-    def ended(self, submission: Submission) -> Outcome:
-        """How an action ended."""
+    def ended(self, submission: Submission) -> Answer:
+        """How an action ended, and what came back."""
         return self.agent.wait(submission, timeout_s=WAIT_S)
 
-    def decided(self, submission: Submission) -> Outcome:
+    def decided(self, submission: Submission) -> Answer:
         """What the gate or people answered."""
         return self.agent.wait(submission, until="decided", timeout_s=WAIT_S)
 

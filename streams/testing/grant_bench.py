@@ -138,7 +138,7 @@ class Effects:
     def list(self, action: Action, grant: Grant) -> Iterator[Any]:
         """A handler that yields `number` records of about a kilobyte, and fails behind them when that is asked for."""
         self.act(action, grant)
-        for number in range(action.arguments["number"]):
+        for number in range(int(str(action.arguments["number"]))):
             yield {"number": number, "text": "é" * 500}
         if action.arguments.get("fails"):
             raise PermissionError("what it says stays here")

@@ -1,20 +1,30 @@
-"""A gated function with a real gate on a real broker: it waits, runs once, returns; or it does not run at all."""
+"""A gated function with a real gate and masking on a real broker: it waits, runs once, returns; or it does not run at all."""
 
 import asyncio
 import secrets
 import threading
 from collections.abc import Iterator
 from typing import Any, Self
+from unittest.mock import ANY
 
 import pytest
 
 from sluicegate.schemas.decision import Choice
-from sluicegate.schemas.errors import ConfigurationError, RecordError, RefusedError, TimedOutError
+from sluicegate.schemas.errors import (
+    ConfigurationError,
+    RecordError,
+    RefusedError,
+    TimedOutError,
+    WithheldError,
+)
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.clients.gated import Gated
 from sluicegate.streams.clients.operator import Operator
+from sluicegate.streams.clients.privacy_key import privacy_key_or_new
 from sluicegate.streams.clients.reviewer import ReviewerClient
+from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import gate_spec
+from sluicegate.streams.masking_workers import MASKING_KEY, masking_spec
 from sluicegate.streams.runtime.supervisor import Supervisor
 from sluicegate.streams.settings import Settings, TrustSettings
 from sluicegate.streams.state_folder import StateFolder, write_private
@@ -29,7 +39,7 @@ default: deny
 reviews:
   security: {groups: {security: 1}, within: 30m}
 rules:
-  - {id: looks-pass, on: [iam.look, iam.fail, iam.nest], effect: allow}
+  - {id: looks-pass, on: [iam.look, iam.fail, iam.nest, iam.mail, iam.bytes, iam.nothing], effect: allow}
   - {id: grants-wait, on: [iam.grant], effect: review, review: security}
 """
 
@@ -47,7 +57,9 @@ class World:
         self.reviewer_key = PrivateKey.generate()
         cluster.add_executor(self.executor)
         self._enrol()
-        self.supervisor = Supervisor(gate_spec(self.settings))
+        key_or_new(self.state, MASKING_KEY)
+        privacy_key_or_new(self.state)
+        self.supervisors = Supervisor(gate_spec(self.settings)), Supervisor(masking_spec(self.settings))
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -57,7 +69,8 @@ class World:
             operator.enrol_account("https://login.test", "rhea", reviewer, key=self.reviewer_key.public)
             operator.enrol_group("security", [reviewer])
             operator.enrol_agent(self.agent, self._key(self.agent).public, [owner])
-            types = ["iam.look", "iam.fail", "iam.nest", "iam.grant", "iam.denied"]
+            names = ["look", "fail", "nest", "grant", "denied", "mail", "bytes", "nothing"]
+            types = [f"iam.{name}" for name in names]
             operator.enrol_executor(self.executor, self._key(self.executor).public, types)
             operator.enrol_gate("gate", self._key("gate").public)
             operator.publish_policy("iam", POLICY)
@@ -72,19 +85,22 @@ class World:
         return Gated(agent=self.agent, executor=self.executor, settings=self.settings, **settings)
 
     def start(self) -> None:
-        """Let the gate work."""
-        self.supervisor.start()
+        """Let gate and masking work."""
+        for supervisor in self.supervisors:
+            supervisor.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """End the gate."""
+        """End both."""
         self._stopped.set()
         self._thread.join(30)
-        self.supervisor.stop()
+        for supervisor in self.supervisors:
+            supervisor.stop()
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
-            self.supervisor.watch(0.1)
+            for supervisor in self.supervisors:
+                supervisor.watch(0.05)
 
 
 class Answering:
@@ -126,7 +142,7 @@ def world(cluster: Cluster) -> Iterator[World]:
 
 
 def test_an_allowed_function_runs_once_and_returns(world: World) -> None:
-    """The call returns what the function returned, which ran with the arguments of the action."""
+    """The call returns what the function returned, masked; it ran with the arguments of the action."""
     calls = []
     with world.gated() as iam:
 
@@ -148,7 +164,7 @@ def test_an_allowed_function_runs_once_and_returns(world: World) -> None:
         def denied() -> None:
             calls.append("denied")
 
-        assert look("ann", tags=["a"]) == {"user": "ann", "deep": False, "tags": ["a"]}
+        assert look("ann", deep=True, rows=[1, 2]) == {"user": ANY, "deep": True, "rows": [1, 2]}
         assert calls == ["ann"]
         assert look.__doc__ == "Look at a user."
         with pytest.raises(KeyError, match="who"):
@@ -187,3 +203,32 @@ def test_a_reviewed_function_waits_for_people(world: World) -> None:
         with pytest.raises(TimedOutError, match="withdrawn"):
             asyncio.run(grant("dan", "owner"))
     assert sorted(calls) == ["ann", "bob"]
+
+
+def test_the_caller_gets_what_may_leave_and_not_what_the_function_returned(world: World) -> None:
+    """The result goes by way of masking; one that cannot come back is an error that says that the function has run."""
+    calls: list[str] = []
+    with world.gated(timeout_s=30) as iam:
+
+        @iam.function("iam.mail")
+        def mail() -> dict[str, Any]:
+            return {"note": "write to ann.kovac@example.org", "rows": 3}
+
+        @iam.function("iam.bytes", timeout_s=20)
+        def as_bytes() -> bytes:
+            calls.append("bytes")
+            return b"no JSON"
+
+        @iam.function("iam.nothing")
+        def nothing() -> None:
+            calls.append("nothing")
+
+        found = mail()
+        assert found["rows"] == 3
+        assert "ann.kovac" not in found["note"]
+        with pytest.raises(
+            WithheldError, match=r"has run, and its result does not come back \(result-not-json"
+        ):
+            as_bytes()
+        assert nothing() is None  # type: ignore[func-returns-value]  # that it returns nothing is the claim
+        assert calls == ["bytes", "nothing"]

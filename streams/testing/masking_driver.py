@@ -80,7 +80,9 @@ class MaskingDriver:
             sig_path=header(record.headers, "sig-path"),
         )
 
-    def batch(self, grant: Grant, body: bytes, after: SentBatch | None = None, **fields: Any) -> ExportBatch:
+    def batch(
+        self, grant: Grant, body: bytes, after: SentBatch | None = None, /, **fields: Any
+    ) -> ExportBatch:
         """The next batch of a result as its executor would build it; any field can be set."""
         sequence = 0 if after is None else after.batch.sequence + 1
         values: dict[str, Any] = {

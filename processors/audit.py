@@ -33,7 +33,10 @@ GATE = "gate"
 """Who writes most entries; masking is the other one."""
 
 MAX_BYTES = 2_048
-"""Largest entry; of a longer one the names of rules are left out from the end, which outcome and request still tell."""
+"""Largest entry, as Avro; of a longer one the names of rules are left out from the end, which outcome and request still tell."""
+
+MAX_JSON_BYTES = 8_192
+"""Largest entry as JSON."""
 
 
 def leaf_of(record: Record) -> Leaf:
@@ -132,13 +135,17 @@ def tile(tables: Tables, transaction: Transaction, code_version: str, processor:
     )
 
 
-def encode_small(entry: AuditEntry) -> Encoded:
-    """The bytes of an entry, with as many of its rules as fit."""
+def encode_small(entry: AuditEntry, *, as_json: bool = False) -> Encoded:
+    """The bytes of an entry, with as many of its rules as fit; `payload_type` is what its header `content-type` says.
+
+    The same rules are left out either way, so that an entry says the same in both encodings. JSON names its fields and is
+    longer: at most about four times as long, `MAX_JSON_BYTES`.
+    """
     encoded = codec.encode(entry)
     while len(encoded.value) > MAX_BYTES and entry.rules:
         entry = entry.model_copy(update={"rules": entry.rules[:-1]})
         encoded = codec.encode(entry)
-    return encoded
+    return codec.encode_as(entry, as_json=True) if as_json else encoded
 
 
 def _by(processor: str) -> tuple[str, ...]:

@@ -45,12 +45,14 @@ class GateTopology:
     """The gate as the runtime drives it. Without state: everything is in stores and tables.
 
     `partitions` is the number of partitions of every co-partitioned topic; `code_version` is recorded in every tile.
+    Records on `json_topics` are written as JSON: any of `approvals`, `outcomes`, `audit`.
     """
 
     trust: Trust
     partitions: int
     code_version: str
     window: Window = field(default_factory=Window)
+    json_topics: frozenset[str] = frozenset()
 
     sources = ("actions", "decisions", "receipts")
     table_topics = TABLE_TOPICS
@@ -87,9 +89,8 @@ class GateTopology:
 
     def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
         """Write down which positions of the tables hold from here on."""
-        return Step(
-            outputs=(_entry_output(audit.adoption(partition, before, tables, now_ms), str(partition)),)
-        )
+        entry = audit.adoption(partition, before, tables, now_ms)
+        return Step(outputs=(_entry_output(entry, str(partition), self.json_topics),))
 
     def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
         """One record of one input."""
@@ -101,8 +102,8 @@ class GateTopology:
             ruling = trusted
         leaf = audit.leaf_of(record)
         if isinstance(ruling, DeadLetter):
-            return _bury(record, ruling.reason, cause, leaf)
-        return _step(ruling, cause, record.position.partition, leaf, record.headers)
+            return _bury(record, ruling.reason, cause, leaf, self.json_topics)
+        return _step(ruling, cause, record.position.partition, leaf, record.headers, self.json_topics)
 
     def due(self, store: str, key: bytes, value: bytes) -> Due | None:
         """Reminder, deadline, lapse or lease of a pending action."""
@@ -130,7 +131,7 @@ class GateTopology:
                 ruling = grants.lapse(held, cause)
             case _:
                 ruling = receipts.lose(held, cause)
-        return _step(ruling, cause, partition, None, ())
+        return _step(ruling, cause, partition, None, (), self.json_topics)
 
     def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
         """Whether a closed marker has left the window."""
@@ -141,7 +142,7 @@ class GateTopology:
     def close(self, tables: Tables, transaction: Transaction) -> tuple[Output, ...]:
         """The tile."""
         entry = audit.tile(tables, transaction, self.code_version)
-        return (_entry_output(entry, str(transaction.partition)),)
+        return (_entry_output(entry, str(transaction.partition), self.json_topics),)
 
     def _rule(
         self, stores: StoreReader, tables: Tables, record: Record, trusted: Authentic, cause: Cause
@@ -183,15 +184,23 @@ def _reconcile(
     )
 
 
-def _step(ruling: Ruling, cause: Cause, partition: int, leaf: Leaf | None, headers: Headers) -> Step:
+def _step(
+    ruling: Ruling,
+    cause: Cause,
+    partition: int,
+    leaf: Leaf | None,
+    headers: Headers,
+    json_topics: frozenset[str],
+) -> Step:
     """Turn a ruling into store changes and records, its audit entry last."""
     trace = _traceparent(headers)
     lane = ruling.lane or ""
     outputs = tuple(
-        _output(send, lane, cause.origin, ordinal, trace) for ordinal, send in enumerate(ruling.sends)
+        _output(send, lane, cause.origin, ordinal, trace, json_topics)
+        for ordinal, send in enumerate(ruling.sends)
     )
     entry = audit.entry_for(ruling, cause, partition, outputs, leaf)
-    return Step(ruling.puts, (*outputs, _entry_output(entry, lane)))
+    return Step(ruling.puts, (*outputs, _entry_output(entry, lane, json_topics)))
 
 
 def _traceparent(headers: Headers) -> bytes | None:
@@ -200,8 +209,10 @@ def _traceparent(headers: Headers) -> bytes | None:
     return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
-def _output(send: Send, lane: str, origin: str, ordinal: int, trace: bytes | None) -> Output:
-    encoded = codec.encode(send.model)
+def _output(
+    send: Send, lane: str, origin: str, ordinal: int, trace: bytes | None, json_topics: frozenset[str]
+) -> Output:
+    encoded = codec.encode_as(send.model, as_json=send.topic in json_topics)
     headers = record_headers(
         kind=send.model.kind,  # type: ignore[attr-defined]  # every record that is sent has one
         payload_type=encoded.payload_type,
@@ -215,8 +226,8 @@ def _output(send: Send, lane: str, origin: str, ordinal: int, trace: bytes | Non
     return Output(send.topic, lane.encode(), encoded.value, headers, signed=send.signed)
 
 
-def _entry_output(entry: AuditEntry, key: str) -> Output:
-    encoded = audit.encode_small(entry)
+def _entry_output(entry: AuditEntry, key: str, json_topics: frozenset[str]) -> Output:
+    encoded = audit.encode_small(entry, as_json="audit" in json_topics)
     headers = record_headers(
         kind=entry.kind,
         payload_type=encoded.payload_type,
@@ -227,7 +238,7 @@ def _entry_output(entry: AuditEntry, key: str) -> Output:
     return Output("audit", key.encode(), encoded.value, headers)
 
 
-def _bury(record: Record, reason: Reason, cause: Cause, leaf: Leaf) -> Step:
+def _bury(record: Record, reason: Reason, cause: Cause, leaf: Leaf, json_topics: frozenset[str]) -> Step:
     """Original bytes to the dead letters, an entry to audit; no state, no outcome."""
     marks = (("dlq-reason", reason.value.encode()), ("dlq-origin", cause.origin.encode()))
     dead = Output(
@@ -236,4 +247,4 @@ def _bury(record: Record, reason: Reason, cause: Cause, leaf: Leaf) -> Step:
     partition = record.position.partition
     ruling = Ruling(Event.DEAD_LETTER, {"reason": reason})
     entry = audit.entry_for(ruling, cause, partition, (dead,), leaf)
-    return Step((), (dead, _entry_output(entry, str(partition))))
+    return Step((), (dead, _entry_output(entry, str(partition), json_topics)))

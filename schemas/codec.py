@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from .avro_writer import body_writer
 from .canonical import canonical_json, parse_json
-from .envelope import PayloadType
+from .envelope import JSON_CONTENT_TYPE, PayloadType
 from .errors import RecordError
 from .fields import JsonObject, Wire
 from .kinds import MODELS
@@ -82,6 +82,13 @@ def encode_json(model: Wire) -> Encoded:
     _check_size(value, kind)
     parse_json(value)  # what no reader accepts must not be signed and sent
     return Encoded(str(PayloadType(kind)), value)
+
+
+def encode_as(model: Wire, *, as_json: bool) -> Encoded:
+    """Write a record that nobody signs, as Avro or as JSON; `payload_type` is what its header `content-type` says."""
+    if not as_json:
+        return encode(model)
+    return Encoded(JSON_CONTENT_TYPE, encode_json(model).value)
 
 
 def decode(payload_type: str, value: bytes, kinds: Collection[str]) -> Wire:

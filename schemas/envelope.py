@@ -24,6 +24,8 @@ Headers = tuple[tuple[str, bytes | None], ...]
 SIGNATURE_HEADER: Final = "sig"
 PATH_HEADER: Final = "sig-path"
 CONTENT_TYPE: Final = "content-type"
+JSON_CONTENT_TYPE: Final = "application/json"
+"""What a JSON record may say instead of its payload type; `ce_type` then names its kind."""
 _ABSENT: Final = 0xFFFFFFFF
 _ADDED_AT_COMMIT: Final = frozenset({SIGNATURE_HEADER, PATH_HEADER})
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
@@ -184,7 +186,7 @@ def payload_type_of(headers: Headers) -> str:
 def _agreed(content_type: bytes, ce_type: bytes | None) -> str:
     kind = _kind(_ascii(ce_type)) if ce_type is not None else None
     text = _ascii(content_type)
-    if text == "application/json":
+    if text == JSON_CONTENT_TYPE:
         if kind is None:
             raise RecordError("JSON needs the header `ce_type`, such as `sluicegate.action.v1`")
         return str(PayloadType(kind))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from sluicegate import __version__
-from sluicegate.processors.gate import GateTopology
+from sluicegate.processors.gate import SOURCE, GateTopology
 from sluicegate.processors.submissions import Window
 from sluicegate.processors.tables import Trust
 from sluicegate.schemas.errors import ConfigurationError
@@ -23,11 +23,18 @@ GATE_KEY: Final = "gate"
 
 
 def gate_topology(
-    deployment: str, operators: Mapping[str, str], partitions: int, closing_ms: int, skew_ms: int
+    deployment: str,
+    operators: Mapping[str, str],
+    partitions: int,
+    closing_ms: int,
+    skew_ms: int,
+    json_topics: frozenset[str],
 ) -> GateTopology:
     """The gate's topology, made in each worker process; `operators` are public keys by key id."""
     keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
-    return GateTopology(Trust(deployment, keys), partitions, __version__, Window(closing_ms, skew_ms))
+    return GateTopology(
+        Trust(deployment, keys), partitions, __version__, Window(closing_ms, skew_ms), json_topics
+    )
 
 
 def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = logging.INFO) -> WorkerSpec:
@@ -45,8 +52,10 @@ def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = lo
             settings.partitions,
             gate.closing_window_ms,
             gate.skew_ms,
+            frozenset(gate.json_topics),
         ),
         connection=connect_as(settings, Role.GATE),
+        source=SOURCE,
         partitions=settings.partitions,
         key=stored_key(StateFolder(settings.state_dir), GATE_KEY).secret_text(),
         skew_ms=gate.skew_ms,

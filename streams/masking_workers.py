@@ -44,6 +44,7 @@ def masking_topology(
     secret: Secret,
     privacy_key: str,
     skew_ms: int,
+    audit_as_json: bool,  # noqa: FBT001  # a worker process is told by position
 ) -> MaskingTopology:
     """The topology of masking, made in each worker process; `operators` are public keys by key id."""
     keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
@@ -54,6 +55,7 @@ def masking_topology(
         decode_base64url(secret),
         Recipient.from_text(privacy_key),
         skew_ms,
+        audit_as_json,
     )
 
 
@@ -74,6 +76,7 @@ def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int =
             Secret(stored_key(state, MASKING_KEY).secret_text()),
             recipient(state, masking.privacy_key).text,
             settings.gate.skew_ms,
+            "audit" in settings.gate.json_topics,
         ),
         connection=connect_as(settings, Role.MASKING),
         partitions=settings.partitions,

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -70,6 +70,8 @@ class GateSettings(_Table):
     """Before a resolution the global tables have reached an end offset fetched at most this long ago."""
     stale_tables_limit_ms: int = Field(default=30_000, ge=1_000)
     """Tables staler than this: refuse instead of waiting on."""
+    json_topics: tuple[Literal["approvals", "outcomes", "audit"], ...] = ()
+    """Topics that are written as JSON instead of Avro, by the gate and by masking, for readers without an Avro schema."""
     watchdog_ms: int = Field(default=60_000, ge=5_000)
     """A worker whose client call has not returned for this long is ended and started again."""
     http: str | None = None

@@ -107,9 +107,9 @@ def output(
     return Output(topic, batch.lane.encode(), encoded.value, headers)
 
 
-def entry_output(entry: AuditEntry, key: str) -> Output:
+def entry_output(entry: AuditEntry, key: str, *, as_json: bool) -> Output:
     """An entry on its way to `audit`."""
-    encoded = audit.encode_small(entry)
+    encoded = audit.encode_small(entry, as_json=as_json)
     headers = record_headers(
         kind=entry.kind,
         payload_type=encoded.payload_type,

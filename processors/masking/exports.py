@@ -61,6 +61,7 @@ class MaskingTopology:
     secret: bytes = field(repr=False)
     recipient: Recipient
     skew_ms: int = 2_000
+    audit_as_json: bool = False
 
     sources = ("exports.raw",)
     table_topics = TABLE_TOPICS
@@ -93,14 +94,14 @@ class MaskingTopology:
     def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
         """Write down which positions of the tables hold from here on."""
         entry = audit.adoption(partition, before, tables, now_ms, PROCESSOR)
-        return Step(outputs=(entry_output(entry, str(partition)),))
+        return Step(outputs=(entry_output(entry, str(partition), as_json=self.audit_as_json),))
 
     def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
         """One batch: masked, withheld, refused, or repeated."""
         cause = Cause(str(record.position), record.append_ms, now_ms)
         trusted = authenticate_batch(record, tables, self.trust.deployment, self.partitions)
         if isinstance(trusted, DeadLetter):
-            return _set_aside(record, cause, Event.DEAD_LETTER, {"reason": trusted.reason})
+            return self._set_aside(record, cause, Event.DEAD_LETTER, {"reason": trusted.reason})
         batch = trusted.model
         placed = place(
             batch,
@@ -113,9 +114,9 @@ class MaskingTopology:
         facts = _facts(trusted)
         match placed:
             case Reason() as reason:
-                return _set_aside(record, cause, Event.BATCH_REFUSED, {**facts, "reason": reason})
+                return self._set_aside(record, cause, Event.BATCH_REFUSED, {**facts, "reason": reason})
             case Repeated():
-                return _step(record, cause, Ruling(Event.BATCH_REPEATED, facts), ())
+                return self._step(record, cause, Ruling(Event.BATCH_REPEATED, facts), ())
             case Belongs(progress):
                 return self._pass_on(record, cause, trusted, progress, tables)
 
@@ -136,7 +137,7 @@ class MaskingTopology:
     def close(self, tables: Tables, transaction: Transaction) -> tuple[Output, ...]:
         """The tile."""
         entry = audit.tile(tables, transaction, self.code_version, PROCESSOR)
-        return (entry_output(entry, str(transaction.partition)),)
+        return (entry_output(entry, str(transaction.partition), as_json=self.audit_as_json),)
 
     def _pass_on(
         self, record: Record, cause: Cause, trusted: AuthenticBatch, progress: ExportProgress, tables: Tables
@@ -149,7 +150,7 @@ class MaskingTopology:
             sent = output("exports.masked", batch, found.encoded, cause, 0, trace)
             facts |= {"masked": dict(found.counts), "reported": found.reported}
             ruling = Ruling(Event.BATCH_MASKED, facts, (put_progress(batch, progress),))
-            return _step(record, cause, ruling, (sent,))
+            return self._step(record, cause, ruling, (sent,))
         facts["reasons"] = found
         sealed = self.recipient.seal(trusted.signed.value, self.secret, digest)
         kept = encode_quarantined(
@@ -162,7 +163,17 @@ class MaskingTopology:
             output("exports.quarantine", batch, kept, cause, 0, trace),
             output("exports.masked", batch, told, cause, 1, trace),
         )
-        return _step(record, cause, ruling, outputs)
+        return self._step(record, cause, ruling, outputs)
+
+    def _set_aside(self, record: Record, cause: Cause, event: Event, facts: dict[str, Any]) -> Step:
+        """Original bytes to the dead letters, an entry to audit; no state."""
+        return self._step(record, cause, Ruling(event, facts), (put_aside(record, facts["reason"], cause),))
+
+    def _step(self, record: Record, cause: Cause, ruling: Ruling, outputs: tuple[Output, ...]) -> Step:
+        partition = record.position.partition
+        ruling = Ruling(ruling.event, {**ruling.facts, "processor": PROCESSOR}, ruling.puts)
+        entry = audit.entry_for(ruling, cause, partition, outputs, audit.leaf_of(record))
+        return Step(ruling.puts, (*outputs, entry_output(entry, str(partition), as_json=self.audit_as_json)))
 
     def _mask(
         self, trusted: AuthenticBatch, name: str, tables: Tables, now_ms: int
@@ -215,15 +226,3 @@ def _facts(trusted: AuthenticBatch) -> dict[str, Any]:
         "batch_digest": trusted.digest,
         "sequence": batch.sequence,
     }
-
-
-def _set_aside(record: Record, cause: Cause, event: Event, facts: dict[str, Any]) -> Step:
-    """Original bytes to the dead letters, an entry to audit; no state."""
-    return _step(record, cause, Ruling(event, facts), (put_aside(record, facts["reason"], cause),))
-
-
-def _step(record: Record, cause: Cause, ruling: Ruling, outputs: tuple[Output, ...]) -> Step:
-    partition = record.position.partition
-    ruling = Ruling(ruling.event, {**ruling.facts, "processor": PROCESSOR}, ruling.puts)
-    entry = audit.entry_for(ruling, cause, partition, outputs, audit.leaf_of(record))
-    return Step(ruling.puts, (*outputs, entry_output(entry, str(partition))))

@@ -12,6 +12,7 @@ Everything is signed and checked as in production; only the topics are in memory
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from sluicegate.processors.contract import Position, Record
@@ -26,7 +27,7 @@ from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.decision import Choice, Decision, Reconciliation, Settled
 from sluicegate.schemas.document import BODIES, Document, DocumentKind
-from sluicegate.schemas.envelope import Headers, header, record_headers, sign
+from sluicegate.schemas.envelope import Headers, payload_type_of, record_headers, sign
 from sluicegate.schemas.fields import Wire
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.keys import PrivateKey
@@ -49,11 +50,18 @@ def seeded_key(name: str) -> PrivateKey:
 class GateDriver:
     """One gate process over topics in memory, with everything around it."""
 
-    def __init__(self, policy: str = "", *, partitions: int = 2, window: Window | None = None) -> None:
+    def __init__(
+        self,
+        policy: str = "",
+        *,
+        partitions: int = 2,
+        window: Window | None = None,
+        json_topics: frozenset[str] = frozenset(),
+    ) -> None:
         self.operator = seeded_key("operator")
         self.gate_key = seeded_key("gate")
         trust = Trust(DEPLOYMENT, {self.operator.key_id: self.operator.public})
-        self.topology = GateTopology(trust, partitions, "test", window or Window())
+        self.topology = GateTopology(trust, partitions, "test", window or Window(), json_topics)
         self.driver: TopologyDriver[Tables] = TopologyDriver(
             self.topology, partitions=partitions, key=self.gate_key
         )
@@ -81,6 +89,13 @@ class GateDriver:
             body=BODIES[subject].model_validate(body).model_dump(mode="json"),
         )
         return self.append(subject.topic, statement, self.operator, lane=name, subject=name)
+
+    def write_json(self, topics: frozenset[str]) -> None:
+        """Start the process again with another setting of `json_topics`."""
+        self.topology = replace(self.topology, json_topics=topics)
+        self.driver.topology = self.topology
+        self.driver.now_ms += 1  # nobody starts a process again within the millisecond
+        self.driver.restart()
 
     def policy(self, name: str, text: str) -> None:
         """Put a policy in force."""
@@ -406,7 +421,7 @@ class GateDriver:
     def _decoded(self, records: Iterable[Record], model: type[Model]) -> list[Model]:
         found = []
         for record in records:
-            payload_type = (header(record.headers, "content-type") or b"").decode()
+            payload_type = payload_type_of(record.headers)
             read = codec.decode(payload_type, record.value or b"", _EVERY_KIND)
             if isinstance(read, model):
                 found.append(read)

@@ -49,8 +49,8 @@ class DriverWorld:
 
     deployment = DEPLOYMENT
 
-    def __init__(self) -> None:
-        self.gate = GateDriver(partitions=2)
+    def __init__(self, json_topics: frozenset[str] = frozenset()) -> None:
+        self.gate = GateDriver(partitions=2, json_topics=json_topics)
         self._agents = iter(AGENTS)
         self._histories: dict[tuple[str, str], OutcomeHistory] = {}
         self._effects: Counter[tuple[str, str]] = Counter()
@@ -284,7 +284,11 @@ class DriverExecutor:
             self._is_dead = True
             return
         self._world.did(judgement.action)
-        self._write(self._scribe.executed(judgement.read, claim.model.claim_id or "", now_ms, sha256(b"{}")))
+        self._write(
+            self._scribe.executed(
+                judgement.read, claim.model.claim_id or "", now_ms, result_digest=sha256(b"{}")
+            )
+        )
 
     def _write(self, own: OwnRecord) -> None:
         self._books[0].note(own.model, self._driver.now_ms)

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Literal, Self, TypeVar
 
 from confluent_kafka import Producer
 from gate_world import (
@@ -56,16 +56,20 @@ LOOK_S: Final = 0.02
 SKEW_MS: Final = 1_500
 """Everything is on one machine, but a late decision must arrive before the gate has expired its request."""
 
+JsonTopics = tuple[Literal["approvals", "outcomes", "audit"], ...]
+
 T = TypeVar("T")
 
 
-def deployment_on(cluster: Cluster, *, skew_ms: int = SKEW_MS) -> LocalDeployment:
+def deployment_on(
+    cluster: Cluster, *, skew_ms: int = SKEW_MS, json_topics: JsonTopics = ()
+) -> LocalDeployment:
     """A deployment on topics that are there, with the operator's and the gate's key of the state folder; nothing runs yet."""
     operator = key_or_new(cluster.state, OPERATOR)[0]
     settings = cluster.settings.model_copy(
         update={
             "trust": TrustSettings(operators={operator.key_id: operator.public.text}),
-            "gate": GateSettings(skew_ms=skew_ms),
+            "gate": GateSettings(skew_ms=skew_ms, json_topics=json_topics),
         }
     )
     deployment = LocalDeployment(settings)
@@ -76,9 +80,9 @@ def deployment_on(cluster: Cluster, *, skew_ms: int = SKEW_MS) -> LocalDeploymen
 class KafkaWorld:
     """See `gate_world.World`. `with` it: everything that was started ends with the block."""
 
-    def __init__(self, cluster: Cluster, *, workers: int = 2) -> None:
+    def __init__(self, cluster: Cluster, *, workers: int = 2, json_topics: JsonTopics = ()) -> None:
         self.cluster = cluster
-        self.local = deployment_on(cluster)
+        self.local = deployment_on(cluster, json_topics=json_topics)
         self.deployment = self.local.settings.deployment
         self.done: Counter[tuple[str, str]] = Counter()
         self._workers = workers

@@ -63,7 +63,7 @@ def test_a_stray_record_that_is_refused_leaves_the_grant_alone(check: Check) -> 
     world.send(claim)
     world.send(SCRIBE.refusal(world.read, check, world.gate.driver.now_ms))
     assert world.outcome is OutcomeKind.GRANTED
-    world.send(SCRIBE.executed(world.read, claim.model.claim_id or "", world.gate.driver.now_ms, None))
+    world.send(SCRIBE.executed(world.read, claim.model.claim_id or "", world.gate.driver.now_ms))
     assert world.outcome is OutcomeKind.EXECUTED
 
 
@@ -74,7 +74,7 @@ def test_d8_a_grant_used_twice_is_in_audit_and_changes_no_outcome() -> None:
     world.send(claim)
     world.send(SCRIBE.refusal(world.read, Check.USED_BEFORE, world.gate.driver.now_ms))
     assert world.outcome is OutcomeKind.GRANTED
-    world.send(SCRIBE.executed(world.read, claim.model.claim_id or "", world.gate.driver.now_ms, None))
+    world.send(SCRIBE.executed(world.read, claim.model.claim_id or "", world.gate.driver.now_ms))
     world.send(SCRIBE.refusal(world.read, Check.USED_BEFORE, world.gate.driver.now_ms + 1))
     assert world.outcome is OutcomeKind.EXECUTED
     assert world.ignored() == [Check.USED_BEFORE, Check.USED_BEFORE]

@@ -16,7 +16,7 @@ from .matching import (
     is_cut,
     value_at,
 )
-from .profiles import published, strictest
+from .profiles import PROFILES, strictest
 from .projection import FactPath, Projection
 from .requirement import Requirement
 from .rules import Case, PolicyFile, Rule
@@ -61,7 +61,8 @@ class Policy:
         cases: the embedded tests.
         groups: every group that some rule asks, and the most people any rule asks from it.
         streams: the standing streams it names.
-        profiles: masking profiles that it names and that are not built in; each must be published.
+        masks: every masking profile that it names.
+        profiles: those of them that are not built in; each must be published.
     """
 
     def __init__(self, file: PolicyFile, digest: bytes, index: RuleIndex) -> None:
@@ -71,7 +72,8 @@ class Policy:
         self.cases: tuple[Case, ...] = file.cases
         self.groups = _asked(file)
         self.streams = file.streams
-        self.profiles = _published(file)
+        self.masks = _masks(file)
+        self.profiles = self.masks - set(PROFILES)
         self._default = file.default
         self._show = file.show
         self._types = file.types
@@ -217,9 +219,9 @@ def _asked(file: PolicyFile) -> dict[str, int]:
     return groups
 
 
-def _published(file: PolicyFile) -> frozenset[str]:
+def _masks(file: PolicyFile) -> frozenset[str]:
     named = (*(rule.mask for rule in file.rules), *(stream.mask for stream in file.streams))
-    return published(strictest(*named))
+    return frozenset(name for name in named if name is not None)
 
 
 def _fact(path: FactPath, projection: Projection, *, raw: bool) -> Fact:

@@ -37,6 +37,11 @@ class PolicySet:
         found = {policy.name: policy for key in patterns for policy in self._named.get(key, ())}
         return tuple(found[name] for name in sorted(found)) or self._unnamed
 
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The masking profiles that some policy names and that are not built in."""
+        return frozenset(name for policy in self.policies for name in policy.profiles)
+
     def stream(self, stream_id: str) -> Stream | None:
         """The standing stream of this id; None when no policy names it, or more than one does."""
         return self._streams.get(stream_id)

@@ -55,11 +55,6 @@ def the_strictest(named: str, extended: Mapping[str, str | None]) -> str | None:
     return None if others else first
 
 
-def published(named: str | None) -> frozenset[str]:
-    """The profiles among those named that are not built in: operators publish them."""
-    return frozenset(named.split(_AND) if named else ()) - set(PROFILES)
-
-
 def is_well_formed(named: str) -> bool:
     """Whether this can be what a policy asks for: names of the right form, joined by `+`."""
     return all(NAME.fullmatch(name) for name in named.split(_AND))

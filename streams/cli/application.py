@@ -24,10 +24,12 @@ from . import (
     mask,
     playing,
     policies,
+    profiles,
     quarantine,
     reconciling,
     reviews,
     running,
+    schemas,
     showing,
     stacking,
     stories,
@@ -90,6 +92,7 @@ app.add_typer(key_files.app, rich_help_panel=SET_UP)
 app.add_typer(identities.app, rich_help_panel=SET_UP)
 app.add_typer(executors.app, rich_help_panel=SET_UP)
 app.add_typer(policies.app, rich_help_panel=SET_UP)
+app.add_typer(profiles.app, rich_help_panel=SET_UP)
 app.add_typer(gate.app, rich_help_panel=SET_UP)
 app.add_typer(mask.app, rich_help_panel=SET_UP)
 app.add_typer(stacking.app, rich_help_panel=SET_UP)
@@ -110,4 +113,5 @@ app.command("show", rich_help_panel=EVIDENCE)(stories.show)
 app.add_typer(audits.app, rich_help_panel=EVIDENCE)
 app.command("verify", rich_help_panel=EVIDENCE)(audits.verify)
 app.add_typer(dead_letters.app, rich_help_panel=EVIDENCE)
+app.add_typer(schemas.app, rich_help_panel=EVIDENCE)
 app.add_typer(quarantine.app, rich_help_panel=EVIDENCE)

@@ -34,11 +34,24 @@ def check(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fals
     Example: sluicegate policy check policy.yaml
     """
     loaded = _load(_chosen(ctx, file))
-    shown = {"policy": loaded.name, "digest": loaded.digest.hex(), "tests": len(loaded.cases)}
     if as_json:
-        print_json(shown)
-    else:
-        note(f"`{loaded.name}` loads; {len(loaded.cases)} tests pass; digest {loaded.digest.hex()[:16]}")
+        print_json(
+            {
+                "policy": loaded.name,
+                "digest": loaded.digest.hex(),
+                "tests": len(loaded.cases),
+                "streams": [
+                    {"id": one.id, "from": list(one.pipelines), "mask": one.mask} for one in loaded.streams
+                ],
+                "profiles": sorted(loaded.profiles),
+            }
+        )
+        return
+    note(f"`{loaded.name}` loads; {len(loaded.cases)} tests pass; digest {loaded.digest.hex()[:16]}")
+    for one in loaded.streams:
+        note(f"stream `{one.id}`: {', '.join(one.pipelines)} may feed it, masked by `{one.mask}`")
+    for profile in sorted(loaded.profiles):
+        note(f"careful: profile `{profile}` is not built in; until it is published, what needs it is denied")
 
 
 @app.command("test")
@@ -103,14 +116,25 @@ def publish(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fa
     with operator_of(invocation(ctx)) as operator:
         before = operator.current(DocumentKind.POLICY, loaded.name)
         version = operator.publish_policy(loaded.name, text)
+        missing = sorted(loaded.profiles - operator.tables.profiles.keys())
     is_new = before != PolicyText(text=text)
     if as_json:
         print_json(
-            {"policy": loaded.name, "version": version, "digest": loaded.digest.hex(), "published": is_new}
+            {
+                "policy": loaded.name,
+                "version": version,
+                "digest": loaded.digest.hex(),
+                "published": is_new,
+                "missing_profiles": missing,
+            }
         )
-    else:
+        return
+    note(
+        f"`{loaded.name}` version {version} {'is published' if is_new else 'is in force already; unchanged'}"
+    )
+    for profile in missing:
         note(
-            f"`{loaded.name}` version {version} {'is published' if is_new else 'is in force already; unchanged'}"
+            f"careful: what needs profile `{profile}` is denied until `sluicegate profile publish` has put it in force"
         )
 
 

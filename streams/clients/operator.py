@@ -23,6 +23,7 @@ from typing import Any, Final, Self, TypeVar
 
 from sluicegate.processors.contract import Record
 from sluicegate.processors.events import Reason
+from sluicegate.processors.masking.profile import load_profile
 from sluicegate.processors.policy import load as load_policy
 from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
 from sluicegate.schemas import document
@@ -44,7 +45,15 @@ from .stored_key import stored_key
 from .topic_reader import From, TopicReader
 
 _NAMED_BY_PEOPLE: Final = frozenset(
-    {DocumentKind.GROUP, DocumentKind.AGENT, DocumentKind.EXECUTOR, DocumentKind.BRIDGE, DocumentKind.POLICY}
+    {
+        DocumentKind.GROUP,
+        DocumentKind.AGENT,
+        DocumentKind.EXECUTOR,
+        DocumentKind.BRIDGE,
+        DocumentKind.PIPELINE,
+        DocumentKind.POLICY,
+        DocumentKind.PROFILE,
+    }
 )
 """Kinds whose ids somebody chose: a twin would be taken for the other."""
 
@@ -182,6 +191,13 @@ class Operator:
         """A policy file; PolicyError, before anything is written, when it does not load. The version."""
         return self.ensure(DocumentKind.POLICY, name, document.PolicyText(text=text))
 
+    def publish_profile(self, name: str, text: str) -> int:
+        """A masking profile under the name it carries; ConfigurationError, before anything is written, when it does not load.
+
+        The version.
+        """
+        return self.ensure(DocumentKind.PROFILE, name, document.ProfileText(text=text))
+
     def pause(
         self,
         name: str,
@@ -259,6 +275,8 @@ class Operator:
             raise RefusedError(f"the body of `{statement.id}` is not that of a `{statement.subject.value}`")
         if isinstance(body, document.PolicyText) and not body.retired:
             load_policy(body.text, source=statement.id)
+        if isinstance(body, document.ProfileText) and not body.retired:
+            _check_profile(statement.id, body.text)
         if isinstance(body, document.Account) and statement.id not in self.tables.directory.accounts:
             self._check_login(body.account)
         if statement.subject in _NAMED_BY_PEOPLE:
@@ -280,6 +298,14 @@ class Operator:
 
     def _ignored(self) -> dict[tuple[str, int], str]:
         return {(one.topic, one.offset): one.reason for one in self.tables.ignored}
+
+
+def _check_profile(name: str, text: str) -> None:
+    loaded = load_profile(text, source=name)
+    if loaded.name != name:
+        raise RefusedError(
+            f"the profile calls itself `{loaded.name}`: publish it under that name, not `{name}`"
+        )
 
 
 def _refusal(statement: Statement, reason: str) -> RefusedError:

@@ -42,6 +42,7 @@ def test_the_commands_are_exactly_these() -> None:
         *("acl plan", "acl apply", "key new", "identity apply", "identity show", "executor add"),
         *(f"identity add {kind}" for kind in ("person", "account", "group", "agent", "bridge", "gate", "pipeline")),
         *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "demo"),
+        *("profile check", "profile publish", "profile list", "profile show"),
         *("stack prepare", "stack provision"),
         *("mask run", "quarantine list", "quarantine show", "quarantine open"),
         *("submit", "sign", "withdraw", "inbox", "approve", "reject", "reconcile"),

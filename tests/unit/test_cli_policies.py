@@ -76,3 +76,15 @@ def test_explain_shows_values_only_when_asked(file: str) -> None:
 def test_explain_refuses_what_is_no_action(file: str, text: str) -> None:
     """As wrong usage, without repeating it."""
     assert CliRunner().invoke(app, ["policy", "explain", file, "-"], input=text).exit_code == 2
+
+
+def test_check_shows_streams_and_warns_of_profiles_that_must_be_published(file: str) -> None:
+    """What leaves without an action is said before it is signed."""
+    streams = "\nstreams:\n  - {id: crm-nightly, from: [crm-pipeline], mask: ours}\n"
+    Path(file).write_text(policy() + streams)
+    said = json.loads(CliRunner().invoke(app, ["policy", "check", file, "--json"]).stdout)
+    assert said["streams"] == [{"id": "crm-nightly", "from": ["crm-pipeline"], "mask": "ours"}]
+    assert said["profiles"] == ["ours"]
+    told = CliRunner().invoke(app, ["policy", "check", file]).stderr
+    assert "stream `crm-nightly`: crm-pipeline may feed it, masked by `ours`" in told
+    assert "careful: profile `ours` is not built in" in told

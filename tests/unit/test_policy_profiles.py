@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from sluicegate.processors.policy import PROFILES, load, project
-from sluicegate.processors.policy.profiles import published, strictest, the_strictest
+from sluicegate.processors.policy import PROFILES, PolicySet, load, project
+from sluicegate.processors.policy.profiles import strictest, the_strictest
 
 BASES = {
     "ours": "pii-basic",
@@ -63,12 +63,6 @@ def test_a_published_profile_ranks_with_the_one_it_extends(named: str, wanted: s
     assert the_strictest(named, BASES) == wanted
 
 
-def test_published_profiles_are_those_that_are_not_built_in() -> None:
-    """None of none."""
-    assert published("ours+pii-basic+theirs") == {"ours", "theirs"}
-    assert published("pii-basic") == published(None) == frozenset()
-
-
 def test_a_policy_lists_the_profiles_it_needs() -> None:
     """Those of its rules; a verdict names all that its rules name."""
     policy = load(
@@ -76,5 +70,6 @@ def test_a_policy_lists_the_profiles_it_needs() -> None:
         "  - {id: a, on: [t], effect: allow, mask: ours}\n"
         "  - {id: b, on: [t], effect: allow, mask: pii-basic}\n"
     )
-    assert policy.profiles == {"ours"}
+    assert (policy.masks, policy.profiles) == ({"ours", "pii-basic"}, {"ours"})
     assert policy.evaluate(project("t", "ops", {})).mask == "ours+pii-basic"
+    assert PolicySet([policy]).profiles == {"ours"}

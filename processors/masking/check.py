@@ -63,9 +63,9 @@ def check(media_type: str, raw: bytes, masked: bytes, profile: Profile, secret: 
 
 
 def _records(media_type: str, text: str) -> list[Any]:
-    return [
-        _parsed(line) for line in (text.removesuffix("\n").split("\n") if media_type == _JSON[1] else [text])
-    ]
+    if media_type == _JSON[1]:
+        return [_parsed(line) for line in text.removesuffix("\n").split("\n")] if text else []
+    return [_parsed(text)]
 
 
 def _parsed(text: str) -> Any:
@@ -130,7 +130,7 @@ class _Look:
         names: list[str] = []
         for (key, value), (new, other) in zip(raw, masked, strict=True):
             self._compare_key(key, new, place)
-            name = lower_name(key) if key == new else DATA
+            name = lower_name(key) if key == new and form_of(key) is None else DATA
             path = f"{place.path}/{name}" if place.path else name
             names += self.compare(value, other, _Place(path, place.inherited))
         self.literals.add_names(names)

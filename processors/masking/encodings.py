@@ -42,7 +42,12 @@ def find(text: str, holds_identifier: Callable[[str], bool]) -> Iterator[Span]:
 
 def unescaped(text: str) -> str:
     """Percent, character references and backslash escapes undone, once."""
-    return html.unescape(unquote(_BACKSLASH.sub(lambda m: chr(int(m[1] or m[2] or m[3], 16)), text)))
+    return html.unescape(unquote(_BACKSLASH.sub(_character, text)))
+
+
+def _character(escape: re.Match[str]) -> str:
+    char = chr(int(escape[1] or escape[2] or escape[3], 16))
+    return "\ufffd" if "\ud800" <= char <= "\udfff" else char
 
 
 def _readings(token: str) -> Iterator[str]:

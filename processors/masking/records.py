@@ -56,7 +56,7 @@ class Records:
             kind = self._key_kind(key.value or "", path)
             if kind is not None:
                 self._known.add(kind, key.value or "")
-            names += self.learn(value, (*path, "*" if kind else spelled(key.value or "")), inherited)
+            names += self.learn(value, (*path, _step(key.value or "", kind)), inherited)
         self._known.add_names(names)
 
     def _learn_value(self, value: str, path: Path, column: Column, *, quoted_: bool) -> list[str]:
@@ -101,7 +101,7 @@ class Records:
                 taken.add(new)
                 self.text.counts[kind.value] += 1
                 yield Edit(key.start, key.end, quoted(new))
-            yield from self.edits(value, (*path, "*" if kind else spelled(name)), inherited)
+            yield from self.edits(value, (*path, _step(name, kind)), inherited)
 
     def _masked(self, value: str, path: Path, column: Column, *, quoted_: bool) -> str:
         if isinstance(column.holds, Kind):
@@ -164,6 +164,11 @@ class Records:
         if column.operator is None and isinstance(column.holds, Kind):
             return self._profile.operator(column.holds)
         return column.operator
+
+
+def _step(key: str, kind: Kind | None) -> str:
+    """A key in a path: its name, or `*` when it is data or stands for data."""
+    return "*" if kind or NUMBERED.fullmatch(key) or FORM.fullmatch(key) else spelled(key)
 
 
 def _json_within(text: str) -> Object | Array | None:

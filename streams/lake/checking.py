@@ -113,10 +113,11 @@ class _Check:
 
     def run(self) -> FolderReport:
         manifest = self._manifest()
-        found = {one.relative_to(self.path).as_posix() for one in self.path.glob("day=*/*.parquet")}
+        found = {one.relative_to(self.path).as_posix() for one in self.path.rglob("*.parquet")}
         files = () if manifest is None else manifest.files
         self._rows = sum(file.rows for file in files)
-        self._compare(files, found)
+        if manifest is not None:
+            self._compare(files, found)
         by_partition = groupby(
             sorted(files, key=lambda file: (file.partition, file.first)), lambda file: file.partition
         )
@@ -141,7 +142,7 @@ class _Check:
 
     def _compare(self, files: tuple[File, ...], found: set[str]) -> None:
         listed = {file.path for file in files}
-        for strange in sorted(found - listed) if listed else ():
+        for strange in sorted(found - listed):
             self._find(strange, "no export wrote this file: the manifest does not list it")
 
     def _partition(self, partition: int, files: list[File], found: set[str]) -> None:
@@ -175,9 +176,9 @@ class _Check:
         if not is_whole:
             told = f"it is not the file that was exported (offsets {file.first} to {file.last}): its digest differs"
             self._find(file.path, told, file.partition, file.first)
-        rows = self._rows_of(path, file.path, file.partition)
-        if is_whole and rows != file.rows:
-            told = f"{file.rows} rows were exported, {rows} are there"
+        there = self._rows_of(path, file.path, file.partition)
+        if is_whole and there != (file.rows, file.first, file.last):
+            told = f"{file.rows} rows up to {file.last} were exported, {there[0]} up to {there[2]} are there"
             self._find(file.path, told, file.partition, file.first)
 
     def _unlisted(self, found: set[str]) -> None:
@@ -186,24 +187,21 @@ class _Check:
             number = name.rpartition("=")[2].removesuffix(".parquet")
             self._rows_of(self.path / name, name, int(number) if number.isdecimal() else None)
 
-    def _rows_of(self, path: Path, name: str, partition: int | None) -> int:
-        rows, last = 0, -1
+    def _rows_of(self, path: Path, name: str, partition: int | None) -> tuple[int, int, int]:
+        """Judge the rows of a file; how many they are, and the first and the last offset (-1 without rows)."""
+        rows, first, last = 0, -1, -1
         for batch in self._batches(path, name, partition):
             for one in batch:
                 rows += 1
                 if one.offset <= last or (partition is not None and one.partition != partition):
-                    self._find(
-                        name,
-                        "the row stands in another place than it was exported to",
-                        one.partition,
-                        one.offset,
-                    )
+                    told = "the row stands in another place than it was exported to"
+                    self._find(name, told, one.partition, one.offset)
                     continue
-                last = one.offset
+                first, last = (one.offset if first < 0 else first), one.offset
                 self._take(name, one)
             self.progress(min(self._rows, self._read + rows), self._rows)
         self._read += rows
-        return rows
+        return rows, first, last
 
     def _take(self, name: str, one: Placed | Unreadable) -> None:
         if isinstance(one, Unreadable):

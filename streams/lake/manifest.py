@@ -7,9 +7,9 @@ manifest.
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from sluicegate.schemas.canonical import canonical_json, parse_json, sha256
@@ -17,6 +17,8 @@ from sluicegate.schemas.errors import RecordError
 
 FILE_NAME: Final = "manifest.json"
 FORMAT: Final = "sluicegate-audit/1"
+
+_Natural = Annotated[int, Field(ge=0)]
 
 
 def path_of(day: str, partition: int) -> str:
@@ -32,14 +34,15 @@ class File:
     day, and None where the export begins. Transaction markers leave gaps between offsets.
     """
 
-    day: str
-    partition: int
-    rows: int
-    first: int
-    last: int
-    after: int | None
-    size: int
-    sha256: str
+    # INVARIANT: a manifest from somewhere names no place outside of its folder.
+    day: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    partition: _Natural
+    rows: _Natural
+    first: _Natural
+    last: _Natural
+    after: _Natural | None
+    size: _Natural
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
     @property
     def path(self) -> str:

@@ -11,7 +11,7 @@ from audit_source import Listed, placed_history, records_of, unreadable
 from typer.testing import CliRunner
 
 from sluicegate.processors.verification import Placed
-from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import ConfigurationError, RecordError
 from sluicegate.streams.cli import app
 from sluicegate.streams.lake.arrow import parquet
 from sluicegate.streams.lake.checking import FolderReport, check_folder
@@ -149,7 +149,7 @@ def test_a_row_count_that_differs_is_found(lake: Path) -> None:
     manifest = manifest_of(lake)
     files = [replace(one, rows=one.rows + 1) if one.path == FIRST else one for one in manifest.files]
     (lake / "manifest.json").write_bytes(replace(manifest, files=tuple(files)).to_bytes())
-    assert "20 rows were exported, 19 are there" in said(check_folder(lake), FIRST)[0]
+    assert "20 rows up to 22 were exported, 19 up to 22 are there" in said(check_folder(lake), FIRST)[0]
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.5, 0.99])
@@ -181,6 +181,7 @@ def test_a_missing_manifest_is_found(lake: Path) -> None:
         lambda told: told.update(digest="0" * 64),
         lambda told: told["files"][0].update(more=1),
         lambda told: told["files"][0].pop("sha256"),
+        lambda told: told["files"][0].update(day="x/../../elsewhere"),
         lambda told: told.update(files=7),
         lambda told: told.pop("format"),
     ],
@@ -207,6 +208,17 @@ def test_a_strange_file_is_found(lake: Path) -> None:
     strange = "day=2023-11-14/partition=07.parquet"
     (lake / strange).write_bytes((lake / FIRST).read_bytes())
     assert "no export wrote this file" in said(check_folder(lake), strange)[0]
+
+
+def test_a_manifest_that_leads_out_of_its_folder_is_refused(lake: Path) -> None:
+    """Also when its digest fits: nothing outside is read, and nothing is put there."""
+    manifest = manifest_of(lake)
+    away = '"../../elsewhere"'
+    text = json.dumps(json.loads(manifest.to_bytes())).replace('"2023-11-14"', away)
+    with pytest.raises(RecordError):
+        read_manifest(text.encode())
+    with pytest.raises(ValueError, match="day"):
+        replace(manifest.files[0], day="../../elsewhere")
 
 
 def test_an_unreadable_record_is_reported_with_its_place(tmp_path: Path) -> None:

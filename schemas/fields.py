@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, JsonValue
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _LOWER_HEX: Final = re.compile(r"[0-9a-f]*", re.ASCII)
@@ -30,6 +31,11 @@ class _BytesAsText:
 
     write: Callable[[bytes], str]
     read: Callable[[str], bytes]
+    pattern: str
+    """What the text looks like, for JSON Schema."""
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": self.pattern}
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         raw = handler(bytes)
@@ -72,14 +78,18 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$", max_leng
 ExecutorName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=63)]
 """The name of an executor: part of a topic, a group and a transactional id."""
 
-Digest = Annotated[bytes, Field(min_length=32, max_length=32), _BytesAsText(bytes.hex, _decode_hex)]
+Digest = Annotated[
+    bytes, Field(min_length=32, max_length=32), _BytesAsText(bytes.hex, _decode_hex, "^[0-9a-f]{64}$")
+]
 """A SHA-256 digest."""
 
-Blob = Annotated[bytes, _BytesAsText(encode_base64url, decode_base64url)]
+Blob = Annotated[bytes, _BytesAsText(encode_base64url, decode_base64url, "^[A-Za-z0-9_-]*$")]
 """Exact bytes carried inside a record."""
 
 Nonce = Annotated[
-    bytes, Field(min_length=16, max_length=64), _BytesAsText(encode_base64url, decode_base64url)
+    bytes,
+    Field(min_length=16, max_length=64),
+    _BytesAsText(encode_base64url, decode_base64url, "^[A-Za-z0-9_-]{22,86}$"),
 ]
 """At least 16 random bytes: they make the digest of an action hide what the action says."""
 

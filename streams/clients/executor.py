@@ -28,25 +28,30 @@ A handler returns None, a JSON value, or an iterator of JSON records, which is r
 memory; its errors while it is read are the action's. What is no JSON, one value beyond 3 MiB, or a result beyond 64 MiB does
 not come back: the receipt says executed, and why (`NoResult`). An iterator that yields too much is closed.
 
+A broker that is away for minutes is waited for (`PATIENCE_S`). A call whose outcome stays unknown ends the process: `serve`
+leaves starting it again to who started it, and what was claimed and not told becomes `unknown`. `keep_running` is for
+programs that cannot end: it opens everything anew, asks the log what it knows, and tells the rest.
+
 An executor knows its claims by its own key: change the key only after an hour without work.
 """
 
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Final, Self
 
 from sluicegate.processors.release import Post
 from sluicegate.processors.tables import Trust
-from sluicegate.schemas.errors import ConfigurationError, SluicegateError
+from sluicegate.schemas.errors import ConfigurationError, SluicegateError, TimedOutError
 from sluicegate.schemas.keys import PrivateKey, PublicKey
 from sluicegate.streams.kafka.connection import Connection, connect
 from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.logs import get_logger
 from sluicegate.streams.runtime.end_offsets import EndOffsets
+from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.runtime.watchdog import end_process
 from sluicegate.streams.settings import Settings, load
 from sluicegate.streams.state_folder import StateFolder
@@ -56,6 +61,7 @@ from .execution_records import Scribe
 from .executor_acts import End, end
 from .executor_checks import check, refuse_another_key
 from .executor_claims import Claimed, claim
+from .executor_recovery import untold
 from .executor_reports import report, size_of
 from .executor_steps import ExecutorStep, FaultHook, no_fault
 from .executor_workplace import ActingWatchdog, Handler, Workplace
@@ -63,6 +69,12 @@ from .grant_reader import RECEIPTS, GrantReader
 from .own_tables import OwnTables
 from .stored_key import stored_key
 
+PATIENCE_S: Final = 300.0
+"""How long a call about a transaction is repeated while the broker is away, and nothing else is done meanwhile."""
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 10.0
+STEADY_S: Final = 30.0
+"""Work for this long, and the next pause is a short one again."""
 MOST_CLAIMS: Final = 200
 """Claims in one transaction, when handlers are quick."""
 ACTING_S: Final = 0.25
@@ -89,7 +101,7 @@ class Executor:
         *,
         trust: Trust,
         slot: int = 0,
-        watchdog_s: float = 60.0,
+        watchdog_s: float = PATIENCE_S + 60.0,
         give_up: Callable[[int], object] = end_process,
         fault: FaultHook = no_fault,
     ) -> None:
@@ -113,6 +125,12 @@ class Executor:
         self._scribe = Scribe(trust.deployment, self.name, key)
         self._watchdog = ActingWatchdog(watchdog_s, give_up)
         self._stopping = threading.Event()
+        self._to_act: deque[Claimed] = deque()
+        """Claims that are committed and wait for their turn."""
+        self._ends: list[End] = []
+        """Ends of claims that are not told yet."""
+        self._given_up: list[ClaimProducer] = []
+        """Producers whose last transaction nobody knows the outcome of: never used again, and never closed."""
         self._most = 1
         self._log = get_logger("sluicegate.executor").bind(executor=self.name, slot=slot)
 
@@ -141,14 +159,34 @@ class Executor:
         Raises what makes going on unsafe. After UnclearError the process should end at once: nobody knows what the log says.
         """
         with self._watchdog:
-            work = self._open()
-            try:
-                while not self._stopping.is_set():
-                    self._turn(work)
-            except SluicegateError:
-                self._close(work)
-                raise
-            self._close(work)
+            self._work(self._open())
+        self._log.info("drained", **self.counts)
+
+    def keep_running(self) -> None:
+        """As `run`, through outages: after TimedOutError and UnclearError everything is opened anew, with the same handlers.
+
+        What was acted on and not told is told then, unless the log knows it; claims that waited for their turn go on.
+        """
+        pause_s = FIRST_PAUSE_S
+        with self._watchdog:
+            while True:
+                began_s, work = time.monotonic(), None
+                try:
+                    work = self._open()
+                    self._work(work)
+                except (TimedOutError, UnclearError) as error:
+                    if isinstance(error, UnclearError) and work is not None:
+                        self._given_up.append(work.producer)
+                        self._close(work)  # or it would go on to hold its partitions
+                    if self._stopping.is_set() and not self._ends:
+                        raise
+                    pause_s = FIRST_PAUSE_S if time.monotonic() - began_s > STEADY_S else pause_s
+                    self._log.warning("opening everything anew", because=str(error), wait_s=pause_s)
+                    self._watchdog.rest("wait")
+                    time.sleep(pause_s)
+                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                else:
+                    break
         self._log.info("drained", **self.counts)
 
     def stop(self) -> None:
@@ -180,7 +218,7 @@ class Executor:
         tables = OwnTables(self._connection, self._trust, ends, self._watchdog)
         grants = GrantReader(self._connection, self._scribe, ends, self._watchdog)
         metadata = grants.consumer.consumer_group_metadata
-        producer = ClaimProducer(self._connection, self._slot, metadata, self._watchdog)
+        producer = ClaimProducer(self._connection, self._slot, metadata, self._watchdog, retry_s=PATIENCE_S)
         producer.know(known)
         self._log.info("started", types=len(self._handlers), partitions=post.partitions)
         return Workplace(
@@ -195,6 +233,19 @@ class Executor:
             counts=self.counts,
             log=self._log,
         )
+
+    def _work(self, work: Workplace) -> None:
+        try:
+            if self._ends or self._to_act:
+                # 2 to 7 of a turn that another workplace began
+                self._ends = untold(work, self._connection, self._ends)
+                self._execute(work)
+            while not self._stopping.is_set():
+                self._turn(work)
+        except SluicegateError:
+            self._close(work)
+            raise
+        self._close(work)
 
     def _close(self, work: Workplace) -> None:
         self._watchdog.beat("leave the group")
@@ -213,23 +264,29 @@ class Executor:
         refuse_another_key(work)
         judgements = check(work, records)
         self._fault(ExecutorStep.CLAIM)  # 3
-        claimed = claim(work, records, judgements)
+        self._to_act.extend(claim(work, records, judgements))
         self._fault(ExecutorStep.APPEND_TIME)  # 4 to 6, for each claim just before and after it is acted on
-        self._execute(work, claimed)
+        self._execute(work)
 
-    def _execute(self, work: Workplace, claimed: Sequence[Claimed]) -> None:
+    def _execute(self, work: Workplace) -> None:
         began_s = unreported_s = time.monotonic()
-        ends: list[End] = []
-        for each in claimed:
-            ends.append(end(work, each))
+        claimed = len(self._to_act)
+        while self._to_act:
+            work.tables.freshen()  # here an outage is waited for: nothing has happened yet
+            # INVARIANT: it leaves the queue before it is acted on: whatever goes wrong now, it is never acted on again.
+            self._ends.append(end(work, self._to_act.popleft()))
             waits_s = time.monotonic() - unreported_s
-            if waits_s > UNREPORTED_S or sum(map(size_of, ends)) > UNREPORTED_BYTES:
-                report(work, ends)  # 7
-                ends, unreported_s = [], time.monotonic()
-        report(work, ends)
+            if waits_s > UNREPORTED_S or sum(map(size_of, self._ends)) > UNREPORTED_BYTES:
+                self._report(work)
+                unreported_s = time.monotonic()
+        self._report(work)
         if claimed:
-            each_s = (time.monotonic() - began_s) / len(claimed)
+            each_s = (time.monotonic() - began_s) / claimed
             self._most = max(1, min(MOST_CLAIMS, 2 * self._most, int(ACTING_S / max(each_s, 1e-6))))
+
+    def _report(self, work: Workplace) -> None:
+        report(work, self._ends)  # 7
+        self._ends = []
 
 
 def _partitions(known: Mapping[str, int], name: str) -> int:

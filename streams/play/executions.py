@@ -25,7 +25,7 @@ class RecordedExecutions:
         self._executor = Executor.connect(
             name, dict.fromkeys(types, self._result), settings=deployment.settings
         )
-        self._thread = threading.Thread(target=self._executor.run, name="play-executor", daemon=True)
+        self._thread = threading.Thread(target=self._executor.keep_running, name="play-executor", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -1,0 +1,152 @@
+"""The broker goes away in the middle of a play: the totals are those of a quiet night, and `/readyz` tells meanwhile."""
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+import recorded_night
+from broker_away import WAYS, BrokerOfOurOwn
+from kafka_world import deployment_on
+from recorded_night import APPROVE_WHEN, POLICY, Ward
+
+from sluicegate.streams.health import HealthServer, Watched
+from sluicegate.streams.health.address import Address
+from sluicegate.streams.kafka.embedded import EmbeddedBroker, Lifetime
+from sluicegate.streams.local import LocalDeployment
+from sluicegate.streams.play.player import Played, Player
+from sluicegate.streams.play.recording import read_recording
+from sluicegate.streams.play.results import COLUMNS, tallied
+from sluicegate.streams.state_folder import StateFolder
+from sluicegate.streams.testing.cluster import Cluster
+
+pytestmark = pytest.mark.broker
+
+SHORT_S, LONG_S = 8.0, 60.0
+
+
+@pytest.fixture
+def own_broker() -> Iterator[BrokerOfOurOwn]:
+    """Not the one that other tests use."""
+    folder = Path(tempfile.mkdtemp(prefix="sluicegate-"))
+    ours = BrokerOfOurOwn(EmbeddedBroker.start(StateFolder(folder), lifetime=Lifetime.WITH_PARENT))
+    yield ours
+    ours.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def deployment(own_broker: BrokerOfOurOwn) -> Iterator[LocalDeployment]:
+    """A gate with two workers on it."""
+    with deployment_on(Cluster.fresh(own_broker.running, partitions=3)) as deployment:
+        deployment.start_gate(2)
+        yield deployment
+
+
+class Watch:
+    """Asks `/readyz` again and again, as an orchestrator would."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[tuple[int, dict[str, Any]]] = []
+        self._port = port
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(0.25):
+            self.seen.append(self.ask())
+
+    def ask(self) -> tuple[int, dict[str, Any]]:
+        """Status and answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, json.load(error)
+
+    @property
+    def reasons(self) -> set[str]:
+        """Everything that was ever said against readiness."""
+        return {reason["why"] for _, said in self.seen for reason in said["reasons"]}
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def totals(played: Played) -> dict[str, int]:
+    """The integers that `play --json` prints."""
+    total = tallied(played.told).total
+    return {column: total[column] for column in COLUMNS}
+
+
+def play_through(
+    own_broker: BrokerOfOurOwn,
+    deployment: LocalDeployment,
+    folder: Path,
+    take_away: Callable[[BrokerOfOurOwn, float], None],
+    seconds: float,
+) -> Watch:
+    """Play the night, take the broker away in the middle, and hold the totals against a quiet night's."""
+    recorded = recorded_night.lines()
+    calls = read_recording(recorded_night.write(folder / "night.jsonl", recorded))
+    ward = Ward(takes_s=0.1)
+    gate = deployment.gate
+    assert gate is not None
+    watched = [Watched("gate", gate, deployment.settings.partitions)]
+    player = Player(deployment, ward.watch(calls), POLICY, approve_when=APPROVE_WHEN, timeout_s=300)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        HealthServer(Address("127.0.0.1", 0), watched) as server,
+        Watch(server.port) as watch,
+    ):
+        future = pool.submit(player.play)
+        until(lambda: sum(ward.effects.values()) > 5 or future.done())
+        take_away(own_broker, seconds)
+        played = future.result(timeout=400)
+        until(lambda: watch.ask()[0] == 200)
+    assert totals(played) == recorded_night.expected(recorded)
+    assert ward.effects == dict.fromkeys(recorded_night.executed(recorded), 1)
+    assert [str(finding) for finding in played.verification.findings] == []
+    assert played.verification.ok
+    return watch
+
+
+def test_a_short_absence_changes_nothing(
+    own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path
+) -> None:
+    """Frozen for eight seconds: same totals, each effect once, and `/readyz` says that something is wrong."""
+    watch = play_through(own_broker, deployment, tmp_path, WAYS["frozen"], SHORT_S)
+    assert watch.reasons
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "seconds"), [("frozen", LONG_S), ("killed", 1.0)])
+def test_a_minute_without_the_broker_changes_nothing(
+    own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path, way: str, seconds: float
+) -> None:
+    """Sixty seconds: workers may end and start again meanwhile, the totals are the same and `/readyz` says what is wrong."""
+    watch = play_through(own_broker, deployment, tmp_path, WAYS[way], seconds)
+    assert watch.reasons & {"worker-silent", "stale-tables", "worker-ended", "crash-loop", "not-started"}
+    assert 503 in {status for status, _ in watch.seen}

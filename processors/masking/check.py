@@ -93,7 +93,7 @@ class _Look:
     def text(self, raw: str, masked: str, *, free: bool) -> None:
         """Compare two texts: what is left is the raw one's, in its order, and holds no shape."""
         left = without_forms(masked, self.secret, self.reasons)
-        self.reasons.update(shapes(left, self.columns, free=free))
+        self.reasons.update(shapes(left, self.columns))
         if not self.columns.masks(Kind.DATE) and not _in_order(left.split(), raw):
             self.reasons.add("structure")
         self.checks.append((left, free))
@@ -107,7 +107,8 @@ class _Look:
             if masked is not None:
                 self.reasons.add("column")
         elif isinstance(raw, _Members):
-            self._compare_members(raw, masked, _Place(place.path, column))
+            passed_on = column if column is not None and isinstance(column.holds, Kind) else None
+            self._compare_members(raw, masked, _Place(place.path, passed_on))
         elif isinstance(raw, list):
             self._compare_elements(raw, masked, place)
         elif isinstance(raw, str) and raw.strip():
@@ -145,7 +146,7 @@ class _Look:
         ):
             self.reasons.add("key")
         left = without_forms(masked, self.secret, self.reasons)
-        self.reasons.update(shapes(left, self.columns, free=False))
+        self.reasons.update(shapes(left, self.columns))
         self.checks.append((left, False))
 
     def _compare_elements(self, raw: list[Any], masked: Any, place: _Place) -> None:

@@ -55,8 +55,8 @@ def form_of(text: str) -> str | None:
     return match[1] if match else None
 
 
-def shapes(text: str, columns: CheckColumns, *, free: bool) -> Iterator[str]:
-    """Codes of what is left in a text without forms; `free` text is looked at for names after titles too."""
+def shapes(text: str, columns: CheckColumns) -> Iterator[str]:
+    """Codes of what is left in a text without forms."""
     plain = text if text.isascii() else _plain(text)
     if columns.masks(Kind.EMAIL) and "@" in plain:
         yield "email"
@@ -74,7 +74,7 @@ def shapes(text: str, columns: CheckColumns, *, free: bool) -> Iterator[str]:
         _DAY.match(plain, match.end()) for match in _BIRTH.finditer(plain)
     ):
         yield "birth-date"
-    if free and columns.masks(Kind.NAME) and _TITLE.search(plain):
+    if columns.masks(Kind.NAME) and _TITLE.search(plain):
         yield "name"
 
 

@@ -44,8 +44,8 @@ class FreeText:
         """Where identifiers are."""
         folded = fold(text)
         found = [*self._known.find(folded.text, free=free), *self._detection.find(folded.text)]
-        if free and Kind.NAME in self._kinds:
-            found += self._names.find(folded.text)
+        if Kind.NAME in self._kinds:
+            found += self._names.find(folded.text, free=free)
         if Kind.ENCODED in self._kinds:
             found += encodings.find(folded.text, self._inner(free=free, depth=depth))
         return merged(folded.span(span) for span in found if span.kind in self._kinds)

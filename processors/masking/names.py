@@ -49,16 +49,16 @@ class Names:
     def __init__(self, *, keep_places: bool) -> None:
         self._ordinary = ORDINARY | PLACES if keep_places else ORDINARY
 
-    def find(self, text: str) -> Iterator[Span]:
-        """Every name in a folded text."""
-        for compiled in (_TITLED, _FIELD, _LABELLED, _SAYS, _REVERSED):
+    def find(self, text: str, *, free: bool) -> Iterator[Span]:
+        """Every name in a folded text; where it is not free text, only what a title or a label names."""
+        for compiled in (_TITLED, _FIELD, _SAYS, *((_LABELLED, _REVERSED) if free else ())):
             for match in compiled.finditer(text):
-                if compiled in (_TITLED, _FIELD) or not self._is_ordinary(match[1]):
+                if compiled in {_TITLED, _FIELD} or not self._is_ordinary(match[1]):
                     yield from _trimmed(match, 1)
-        for match in _RUN.finditer(text):
-            yield from self._run(text, match)
-        for match in _SCRIPT.finditer(text):
+        for match in _SCRIPT.finditer(text) if free else ():
             yield from _trimmed(match, 0)
+        for match in _RUN.finditer(text) if free else ():
+            yield from self._run(text, match)
 
     def _run(self, text: str, match: Any) -> Iterator[Span]:
         start, end = match.span()

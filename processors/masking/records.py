@@ -42,7 +42,7 @@ class Records:
         column = self._column(path, inherited)
         match node:
             case Object():
-                self._learn_members(node, path, column)
+                self._learn_members(node, path, _passed_on(column))
             case Array():
                 for element in node.elements:
                     self.learn(element, path, inherited)
@@ -80,7 +80,7 @@ class Records:
             return
         match node:
             case Object():
-                yield from self._edited_members(node, path, column)
+                yield from self._edited_members(node, path, _passed_on(column))
             case Array():
                 for element in node.elements:
                     yield from self.edits(element, path, inherited)
@@ -164,6 +164,11 @@ class Records:
         if column.operator is None and isinstance(column.holds, Kind):
             return self._profile.operator(column.holds)
         return column.operator
+
+
+def _passed_on(column: Column | None) -> Column | None:
+    """What an object passes on to fields that the profile does not know: a kind, never a way of reading."""
+    return column if column is not None and isinstance(column.holds, Kind) else None
 
 
 def _step(key: str, kind: Kind | None) -> str:

@@ -37,7 +37,8 @@ def test_safe_harbor_names_its_paragraphs_and_never_derives() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["first_name", "firstName", "First-Name", "FIRST_NAME", "FirstName", "first name", "ｆirst_name"]
+    "name",
+    ["first_name", "firstName", "First-Name", "FIRST_NAME", "FirstName", "first name", "\uff46irst_name"],
 )
 def test_a_name_fits_in_every_spelling(name: str) -> None:
     """Snake, camel, kebab, capitals, spaces, full-width letters."""

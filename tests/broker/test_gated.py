@@ -24,6 +24,7 @@ from sluicegate.streams.clients.privacy_key import privacy_key_or_new
 from sluicegate.streams.clients.reviewer import ReviewerClient
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import gate_spec
+from sluicegate.streams.local.adoption import await_adoption
 from sluicegate.streams.masking_workers import MASKING_KEY, masking_spec
 from sluicegate.streams.runtime.supervisor import Supervisor
 from sluicegate.streams.settings import Settings, TrustSettings
@@ -48,6 +49,7 @@ class World:
     """A gate at work, an agent with its owner, a reviewer, and the executor `iam`."""
 
     def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self.state = StateFolder(cluster.settings.state_dir)
         self.operator_key = PrivateKey.generate()
         self.agent = f"agent-{secrets.token_hex(4)}"
@@ -74,6 +76,8 @@ class World:
             operator.enrol_executor(self.executor, self._key(self.executor).public, types)
             operator.enrol_gate("gate", self._key("gate").public)
             operator.publish_policy("iam", POLICY)
+            operator.refresh()
+            self._published = dict(operator.tables.positions)
 
     def _key(self, name: str) -> PrivateKey:
         """A new key in the state folder; the gate's is shared by all deployments of a test session."""
@@ -85,10 +89,13 @@ class World:
         return Gated(agent=self.agent, executor=self.executor, settings=self.settings, **settings)
 
     def start(self) -> None:
-        """Let gate and masking work."""
+        """Let gate and masking work; returns when both do."""
         for supervisor in self.supervisors:
             supervisor.start()
         self._thread.start()
+        analyst = self._cluster.connection("analyst-local")
+        partitions = self.settings.partitions
+        await_adoption(analyst, partitions, self._published, 60, ["gate", "masking"])
 
     def stop(self) -> None:
         """End both."""
@@ -183,7 +190,7 @@ def test_an_allowed_function_runs_once_and_returns(world: World) -> None:
 def test_a_reviewed_function_waits_for_people(world: World) -> None:
     """Approved it runs, sync and async alike; rejected it does not; unanswered it is withdrawn and does not run."""
     calls: list[str] = []
-    with world.gated(timeout_s=6) as iam, Answering(world) as answers:
+    with world.gated(timeout_s=10) as iam, Answering(world) as answers:
 
         @iam.function("iam.grant")
         async def grant(user: str, role: str) -> str:

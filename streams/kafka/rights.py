@@ -74,13 +74,14 @@ TABLE: dict[Role, RoleRights] = {
     ),
     Role.OPERATOR: RoleRights(write=DOCUMENTS, read=DOCUMENTS, describe=("",), describe_configs=("",)),
     Role.GATE: RoleRights(
-        read=("actions", "decisions", "receipts", *DOCUMENTS, "audit", *CHANGELOGS),
+        read=("actions", "decisions", "receipts", *DOCUMENTS, "audit", *CHANGELOGS, "conformance"),
         write=(
             "approvals",
             "outcomes",
             "audit",
             "execution.",
             *CHANGELOGS,
+            "conformance",
             "dlq.actions",
             "dlq.decisions",
             "dlq.receipts",

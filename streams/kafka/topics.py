@@ -104,6 +104,7 @@ def _fixed(layout: Layout) -> tuple[TopicSpec, ...]:
         TopicSpec("identities", FOREVER, spread=Spread.SINGLE),
         TopicSpec("controls", FOREVER, spread=Spread.SINGLE),
         TopicSpec("checkpoints", FOREVER, spread=Spread.SINGLE),
+        TopicSpec("conformance", DAY_MS, spread=Spread.SINGLE),
         TopicSpec("gate.pending.changelog", FOREVER, 8 * MIB, cleanup=Cleanup.COMPACT),
         # Markers expire by the stream's time, the broker deletes by the wall clock. A gate that was away as long
         # as its inputs are kept must still find the markers of actions closed one window before it stopped.

@@ -59,6 +59,9 @@ def container_properties(port: int, password: str) -> str:
             "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
             "log.dirs": CONTAINER_DATA,
             **_secured(password),
+            # A container that was killed is started at once: with 60 s the controller would take its broker for a second
+            # one until Kafka gives up starting, which it does after the same 60 s.
+            "broker.session.timeout.ms": 9_000,
         }
     )
 

@@ -14,7 +14,7 @@ from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.play.player import Played, Player
 from sluicegate.streams.play.recording import read_recording
-from sluicegate.streams.play.results import COLUMNS, Tallies, percentiles, tallied
+from sluicegate.streams.play.results import COLUMNS, RESULT_COLUMNS, Tallies, percentiles, tallied
 from sluicegate.streams.settings import find_file
 
 from .audits import print_report
@@ -50,7 +50,7 @@ def play(
 ) -> None:
     """See what a gate would have let through: play recorded tool calls and count what became of each.
 
-    Every run is an agent of its own; granted calls return their recorded result and nothing happens for real. Uses the gate
+    Every run is an agent of its own; granted calls return their recorded result, which comes back masked, and nothing happens for real. Uses the gate
     that is configured (sluicegate.toml or SLUICEGATE_BOOTSTRAP; see `sluicegate up`), else a temporary broker and gate. The
     same file played again within the closing window executes nothing again.
 
@@ -73,16 +73,17 @@ def play(
 
 
 def result_of(played: Played) -> dict[str, Any]:
-    """What `--json` prints: the totals, latencies in milliseconds, counts per type, and the verifier's report."""
+    """What `--json` prints: the totals, what became of results, latencies in milliseconds, counts per type, and the verifier's report."""
     tallies = tallied(played.told)
     total = tallies.total
     return {
         **{column: total[column] for column in COLUMNS},
+        "results": {column: total[column] for column in RESULT_COLUMNS},
         "latency_ms": percentiles([t.final_after_ms for t in played.told if t.final_after_ms is not None]),
         "seconds": round(played.seconds, 3),
         "actions_per_second": round(len(played.told) / played.seconds, 1),
         "by_type": {
-            kind: {column: counts[column] for column in COLUMNS}
+            kind: {column: counts[column] for column in (*COLUMNS, *RESULT_COLUMNS)}
             for kind, counts in sorted(tallies.by_type.items())
         },
         "verify": played.verification.to_json(),
@@ -111,7 +112,7 @@ def _deployment(called: Invocation, workers: int, progress: Bar) -> Iterator[Loc
 
 def _print(played: Played) -> None:
     tallies = tallied(played.told)
-    rows(("type", *COLUMNS), _table(tallies))
+    rows(("type", *COLUMNS, *RESULT_COLUMNS), _table(tallies))
     told = [t.final_after_ms for t in played.told if t.final_after_ms is not None]
     named = ", ".join(f"{name} {value} ms" for name, value in percentiles(told).items())
     say(f"\nsubmit to final outcome, reviewers included: {named}")
@@ -127,4 +128,4 @@ def _table(tallies: Tallies) -> list[tuple[str, ...]]:
 
 
 def _cells(counts: Any) -> tuple[str, ...]:
-    return tuple(str(counts[column] or "") for column in COLUMNS)
+    return tuple(str(counts[column] or "") for column in (*COLUMNS, *RESULT_COLUMNS))

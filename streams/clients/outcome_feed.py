@@ -104,6 +104,11 @@ class OutcomeFeed:
             history = self._histories.get((agent, action_id))
         return history is not None and history.is_own
 
+    def own(self) -> Sequence[OutcomeHistory]:
+        """The histories of all actions that were sent from here and are not forgotten yet."""
+        with self._lock:
+            return [history for history in self._histories.values() if history.is_own]
+
     def wake(self, agent: str, action_id: str) -> None:
         """Wake whoever waits for this action."""
         with self._lock:

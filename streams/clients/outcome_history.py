@@ -47,6 +47,7 @@ class OutcomeHistory:
         "_told",
         "action_id",
         "agent",
+        "has_results",
         "is_own",
         "is_whole",
         "open_ms",
@@ -59,6 +60,8 @@ class OutcomeHistory:
         """Whether nothing older can be missing."""
         self.is_own = False
         """Whether this history was there before the action was sent."""
+        self.has_results = False
+        """Whether every result that stood on `exports.masked` when it had been told of was taken or let go."""
         self.open_ms: int | None = None
         """When the broker appended the first outcome that was told before anything was executed."""
         self._told: list[_Told] = []

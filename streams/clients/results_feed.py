@@ -109,16 +109,23 @@ class ResultFeed:
         with self._lock:
             if self._shelf.is_gone(key) or self._shelf.is_whole(key):
                 return self._shelf.is_whole(key)
-        return history.is_own and isinstance(start, int) and start >= self._from_ms
+        is_late = not isinstance(start, int) or start < self._from_ms
+        return history.is_own and (history.has_results or not is_late)
 
     def _read_back(self, key: Key, lane: str, start: Start, follower: Follower) -> None:
-        partitions = [partition_of(lane, follower.partitions)]
-        with TopicReader(self._connection, TOPIC, start, partitions=partitions) as reader:
+        """Read what stands there; where that is everything, for all actions of this client that have ended by now."""
+        partition = partition_of(lane, follower.partitions)
+        ended = self._outcomes.own() if start is From.BEGINNING else ()
+        with TopicReader(self._connection, TOPIC, start, partitions=[partition]) as reader:
             for record in reader.to_end():
-                if record.key == lane.encode():
+                if self._outcomes.concerns(record.key):
                     self._keep(record, {key})
         with self._lock:
             self._shelf.read_back(key)
+        for history in ended:
+            latest = history.latest(None)
+            if latest is not None and partition_of(latest.lane, follower.partitions) == partition:
+                history.has_results = True
 
     def _partitions(self) -> Sequence[int] | None:
         if self._lane is None:

@@ -3,7 +3,7 @@
 1. the operator's part: agents, reviewers, executor, policy; wait until every partition uses them
 2. submit every call, in file order
 3. scripted reviewers decide, the executor returns recorded results
-4. wait until every action has ended
+4. wait until every action has ended, then until its result has come back masked
 5. verify the audit log
 """
 
@@ -36,6 +36,8 @@ from .reviewers import ScriptedReviewers, cast, enrolments
 
 OWNER: Final = "p-play-owner"
 EXECUTOR: Final = "play"
+RESULTS_S: Final = 60.0
+"""For results, once every action has ended: without masking none comes, and a play is counted all the same."""
 
 Progress = Callable[[str, int, int], None]
 """(what is being done, done, of how many)"""
@@ -84,6 +86,7 @@ class Player:
             started = time.perf_counter()
             waits = self._submit(link, stack)
             self._await(waits, reviewers)
+            self._await_results(waits)
             seconds = time.perf_counter() - started
             told = tuple(wait.told() for wait in waits)
         return Played(told, seconds, self._verify())
@@ -139,9 +142,8 @@ class Player:
                     deployment=deployment.settings.deployment,
                     link=link,
                 )
-            wait = _Wait(
-                call, client.submit_nowait(Draft(call.tool, call.arguments, action_id=call.action_id))
-            )
+            draft = Draft(call.tool, call.arguments, action_id=call.action_id)
+            wait = _Wait(call, client, client.submit_nowait(draft))
             stack.enter_context(client.feed.waking(wait.submission.awaited.history, wait.news))
             wait.news()
             waits.append(wait)
@@ -162,20 +164,28 @@ class Player:
                     )
             self._progress("ended", number, len(waits))
 
+    def _await_results(self, waits: Sequence["_Wait"]) -> None:
+        deadline = time.monotonic() + RESULTS_S
+        for number, wait in enumerate(waits, start=1):
+            wait.collect(max(0.0, deadline - time.monotonic()))
+            self._progress("results", number, len(waits))
+
     def _verify(self) -> Report:
         reader = AuditReader(self._deployment.connection(Role.ANALYST))
         return reader.verify(lambda done, of: self._progress("verifying the audit log", done, of))
 
 
 class _Wait:
-    """One submitted call, and when it ended."""
+    """One submitted call, when it ended, and what became of its result."""
 
-    def __init__(self, call: Call, submission: Submission) -> None:
+    def __init__(self, call: Call, client: AgentClient, submission: Submission) -> None:
         self.call = call
+        self.client = client
         self.submission = submission
         self.ended = Event()
         self._started = time.perf_counter()
         self._ended_after_ms: float | None = None
+        self._result: str | None = None
 
     def news(self) -> None:
         """Look whether it has ended; called from the reader's thread too."""
@@ -186,9 +196,21 @@ class _Wait:
             self._ended_after_ms = (time.perf_counter() - self._started) * 1000
             self.ended.set()
 
+    def collect(self, timeout_s: float) -> None:
+        """Take what came back; it is counted and let go."""
+        latest = self.submission.awaited.latest()
+        if latest is None or latest.result_digest is None:
+            return
+        try:
+            answer = self.client.wait(self.submission, timeout_s=timeout_s)
+        except TimedOutError:
+            self._result = "missing"
+        else:
+            self._result = "withheld" if answer.withheld else "returned"
+
     def told(self) -> Told:
         """What the agent was told."""
-        return Told(self.call.tool, self.submission.awaited.told(), self._ended_after_ms)
+        return Told(self.call.tool, self.submission.awaited.told(), self._ended_after_ms, self._result)
 
 
 def policy_for(text: str, agents: Sequence[str]) -> str:

@@ -19,7 +19,10 @@ COLUMNS = (
     "refused",
     "unknown",
 )
-"""What is counted, per action type and in all."""
+"""What became of actions, counted per action type and in all."""
+
+RESULT_COLUMNS = ("returned", "withheld", "missing")
+"""What became of results: came back masked, are in quarantine, or had not come when the play ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,8 @@ class Told:
     action_type: str
     outcomes: tuple[Outcome, ...]
     final_after_ms: float | None
+    result: str | None = None
+    """One of `RESULT_COLUMNS`; None when nothing was returned."""
 
     @property
     def last(self) -> OutcomeKind | None:
@@ -88,4 +93,6 @@ def _columns(told: Told) -> set[str]:
         columns.add("reviewed")
     if granted:
         columns.add("approved" if reviewed else "allowed")
+    if told.result is not None:
+        columns.add(told.result)
     return columns

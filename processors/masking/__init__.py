@@ -1,5 +1,19 @@
 """What reviewers, agents and analysts may see of raw values.
 
-`views` renders actions for reviewers. Detectors, operators, profiles, the independent verifier and the processor for
-`exports.*` have their place here and are not built yet: until they are, nothing is written to `exports.masked` at all.
+Promises: masking is a pure function of the body, the profile and, for surrogates, the export's secret; it is linear in the
+body, never raises for what a body holds, and replaces places: every other byte stays. What it cannot read it refuses with a
+code. `check` looks at the result with other eyes and shares no code with what it looks after; in doubt nothing leaves. No
+error, reason or representation holds a value.
+
+Refuses to guess what is harmless: an unknown column is free text, wherever it is, and reported; a key is data as soon as it
+looks like an identifier; base64 that decodes to no text is masked. `keep` is the operator's signed word, believed unless the
+column holds a longer identifier of the same batch.
+
+First form. There is no vocabulary of names yet: a name that is in no identifier column of its batch, in lower case, and
+without a title or label is not found; nor is one listed in `ordinary_words`. Spaced-out letters are found by the check only.
+
+Where things are: `profile` (`profile_reading`, `identifiers`, `*.yaml`) says what to do; `masking` takes a batch, `text` what
+people look at; `records` walks JSON (`json_tree`) by its `columns`; `free_text` joins `known_values`, `detectors`, `names`
+(`ordinary_words`) and `encodings` on `folding`-ed text into `spans`; `operators` writes tags and surrogates. `check` has
+`check_columns`, `check_literals` and `check_shapes`. `views` renders actions; `exports` is the processor for `exports.*`.
 """

@@ -40,6 +40,7 @@ _LABELLED: Final = re2.compile(
 _SAYS: Final = re2.compile(r"(?i)(?:^|[^\pL])(?:name is|name's|i am called|named) ([\pL'-]+(?: [\pL'-]+)?)")
 _REVERSED: Final = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
 _SCRIPT: Final = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
+_CONTRACTION: Final = re2.compile(r"'(?:s|m|d|t|ll|ve|re)$")
 _TOKEN: Final = re2.compile(r"[\p{L}'-]+")
 
 
@@ -65,6 +66,8 @@ class Names:
         words = [
             (found.start() + start, found.end() + start, found[0]) for found in _TOKEN.finditer(match[0])
         ]
+        if start and text[start - 1].isupper():  # the end of a word such as `IDs`
+            words = words[1:]
         while words and self._is_word(words[0][2]):
             words = words[1:]
         while words and self._is_word(words[-1][2]):
@@ -81,7 +84,7 @@ class Names:
         yield Span(words[0][0], min(end, words[-1][1] + _digits(text, words[-1][1])), Kind.NAME)
 
     def _is_word(self, word: str) -> bool:
-        plain = word.casefold().removesuffix("'s").strip("'-")
+        plain = _CONTRACTION.sub("", word.casefold()).strip("'-")
         return plain in self._ordinary or plain in PARTICLES or len(plain) <= 1
 
     def _is_ordinary(self, text: str) -> bool:

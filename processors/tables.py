@@ -10,7 +10,7 @@ does not load keeps the version before it in force.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import ValidationError
 
@@ -25,8 +25,10 @@ from .contract import Record
 from .controls import Controls
 from .directory import Directory, Signer, SignerKind, account_key
 from .events import Reason
-from .masking.profile import BUILT_IN, Profile, load_profile
 from .policy import Policy, PolicySet, load
+
+if TYPE_CHECKING:
+    from .masking.profile import Profile
 
 TABLE_TOPICS = ("policies", "identities", "controls")
 """In the order in which they are applied."""
@@ -71,7 +73,7 @@ class Tables:
     controls: Controls = field(default_factory=Controls)
     versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
     loaded: Mapping[str, Policy] = field(default_factory=dict)
-    profiles: Mapping[str, Profile] = field(default_factory=dict)
+    profiles: "Mapping[str, Profile]" = field(default_factory=dict)
     positions: Mapping[str, int] = field(default_factory=dict)
     reachable: frozenset[str] = frozenset()
     ignored: tuple[IgnoredDocument, ...] = ()
@@ -188,6 +190,9 @@ class _Fold:
         self._loaded[name] = policy
 
     def _load_profile(self, name: str, body: document.ProfileText) -> None:
+        # Executors fold documents too, but no profiles, and do without what reads them.
+        from .masking.profile import BUILT_IN, load_profile  # noqa: PLC0415
+
         # INVARIANT: what a built-in profile promises is not for documents to change.
         if name in BUILT_IN:
             raise _Ignored(Reason.PROFILE_INVALID)

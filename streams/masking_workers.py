@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sluicegate import __version__
-from sluicegate.processors.masking.exports import MaskingTopology
 from sluicegate.processors.masking.sealing import Recipient
 from sluicegate.processors.tables import Trust
 from sluicegate.schemas.fields import decode_base64url
@@ -19,6 +18,9 @@ from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.settings import Settings
 from sluicegate.streams.state_folder import StateFolder
+
+if TYPE_CHECKING:
+    from sluicegate.processors.masking.exports import MaskingTopology
 
 MASKING_KEY: Final = "masking"
 """The id of the key file whose seed is the secret of all exports. Whoever has it can link surrogates; nothing is signed with it."""
@@ -45,8 +47,11 @@ def masking_topology(
     privacy_key: str,
     skew_ms: int,
     audit_as_json: bool,  # noqa: FBT001  # a worker process is told by position
-) -> MaskingTopology:
+) -> "MaskingTopology":
     """The topology of masking, made in each worker process; `operators` are public keys by key id."""
+    # Every command imports this module; only a worker needs the detectors (extra `masking`).
+    from sluicegate.processors.masking.exports import MaskingTopology  # noqa: PLC0415
+
     keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
     return MaskingTopology(
         Trust(deployment, keys),

@@ -126,4 +126,4 @@ def test_no_id_makes_a_key_outside_the_folder_of_keys(folder: Path, name: str) -
 def test_key_new_refuses_ids_that_nothing_could_have(folder: Path, name: str) -> None:
     """Refused as wrong usage, before anything is written."""
     assert CliRunner().invoke(app, ["key", "new", name]).exit_code == 2
-    assert len(list((folder / ".sluicegate/keys").iterdir())) == 6
+    assert len(list((folder / ".sluicegate/keys").iterdir())) == 8

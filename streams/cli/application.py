@@ -16,6 +16,7 @@ from . import (
     broker,
     configuring,
     dead_letters,
+    doctor,
     executors,
     gate,
     identities,
@@ -96,6 +97,7 @@ app.add_typer(profiles.app, rich_help_panel=SET_UP)
 app.add_typer(gate.app, rich_help_panel=SET_UP)
 app.add_typer(mask.app, rich_help_panel=SET_UP)
 app.add_typer(stacking.app, rich_help_panel=SET_UP)
+app.command("doctor", rich_help_panel=SET_UP)(doctor.doctor)
 app.command("up", rich_help_panel=SET_UP)(running.up)
 app.command("play", rich_help_panel=SET_UP)(playing.play)
 app.command("demo", rich_help_panel=SET_UP)(showing.demo)

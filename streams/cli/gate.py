@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from sluicegate.streams.doctor.transactions import require_transactions
 from sluicegate.streams.gate_workers import gate_spec
 from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.logs import configure_logging
@@ -59,8 +60,10 @@ def run(
     settings = invocation(ctx).settings
     level = logging.WARNING if quiet else logging.INFO
     configure_logging(as_json=log_json, level=level)
+    spec = gate_spec(settings, log_json=log_json, log_level=level)
+    require_transactions(spec.connection)
     supervisor = Supervisor(
-        gate_spec(settings, log_json=log_json, log_level=level),
+        spec,
         workers=workers or settings.gate.workers,
         first_slot=first_slot,
     )

@@ -8,7 +8,15 @@ import time
 from dataclasses import dataclass
 from uuid import uuid4
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from sluicegate.schemas.errors import BrokerError
 
@@ -67,6 +75,27 @@ def check_transactions(connection: Connection, topic: str, slot: str = "conforma
             Check("an aborted record is visible under read_uncommitted", aborted in everything),
         )
     )
+
+
+def check_clock(connection: Connection, topic: str) -> int:
+    """By how many milliseconds the broker's clock is ahead of this machine's, to within a round trip; appends a record."""
+    found: list[int] = []
+
+    def note(error: KafkaError | None, message: Message) -> None:
+        kind, at_ms = message.timestamp()
+        if error is None and kind == TIMESTAMP_LOG_APPEND_TIME:
+            found.append(at_ms)
+
+    producer = Producer({**connection.producer_config(), "on_delivery": note})
+    # The first record pays for connecting, the second one tells.
+    for _ in range(2):
+        asked_ms = time.time_ns() // 1_000_000
+        producer.produce(connection.topic(topic), b"clock", partition=0)
+        producer.flush(LIMIT_S)
+    answered_ms = time.time_ns() // 1_000_000
+    if not found:
+        raise BrokerError(f"`{topic}` does not carry log-append time, or takes no record")
+    return found[-1] - (asked_ms + answered_ms) // 2
 
 
 def _write(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from sluicegate.streams.cli import app
 
 ROOT: Any = typer.main.get_command(app)
-WITHOUT_JSON = {"sign", "up", "demo", "gate run", "mask run", "broker stop", "stack prepare", "stack provision"}
+WITHOUT_JSON = {"schema asyncapi", "schema avro", "schema json", "sign", "up", "demo", "gate run", "mask run", "broker stop", "stack prepare", "stack provision"}
 """Commands that print no data, and `sign`, whose output is JSON always."""
 
 
@@ -41,12 +41,14 @@ def test_the_commands_are_exactly_these() -> None:
         *("init", "config show", "broker start", "broker stop", "broker status", "topics plan", "topics apply"),
         *("acl plan", "acl apply", "key new", "identity apply", "identity show", "executor add"),
         *(f"identity add {kind}" for kind in ("person", "account", "group", "agent", "bridge", "gate", "pipeline")),
-        *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "demo"),
+        *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "doctor",
+        "demo"),
         *("profile check", "profile publish", "profile list", "profile show"),
         *("stack prepare", "stack provision"),
         *("mask run", "quarantine list", "quarantine show", "quarantine open"),
         *("submit", "sign", "withdraw", "inbox", "approve", "reject", "reconcile"),
-        *("show", "audit tail", "audit replay", "audit export", "verify", "dlq list", "dlq show"),
+        *("show", "audit tail", "audit replay", "audit export", "verify", "dlq list", "dlq show", "dlq replay"),
+        *("schema asyncapi", "schema json", "schema avro"),
     }  # fmt: skip
 
 

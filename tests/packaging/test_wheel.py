@@ -28,6 +28,7 @@ OF_THE_ROOT: Final = (
     "MANIFEST.in",
     "pyproject.toml",
     ".gitignore",
+    ".dockerignore",
 )
 
 

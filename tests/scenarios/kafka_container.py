@@ -39,6 +39,8 @@ class ApacheKafka(DockerContainer):
         properties = container_properties(port, password).encode("ascii")
         super().__init__(image, transferables=[(properties, SETTINGS, 0o644)])
         self.with_env("KAFKA_HEAP_OPTS", "-Xmx512m")
+        # A test kills it: its successor is let in once the session of the killed one is over.
+        self.with_env("KAFKA_BROKER_SESSION_TIMEOUT_MS", "3000")
         # `with_bind_ports` would listen on every address of the machine.
         self.ports[f"{port}/tcp"] = ("127.0.0.1", port)  # type: ignore[assignment]  # the client takes a pair too
 

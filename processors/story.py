@@ -170,7 +170,22 @@ def _details(entry: AuditEntry, names: Mapping[str, str]) -> Iterator[str]:
         yield f"reviewers saw view {entry.view_digest.hex()[:12]}"
     if entry.text_length is not None:
         yield f"gave a reason of {entry.text_length} characters"
+    if entry.batch_id is not None:
+        yield from _batch(entry)
     yield from _ids(entry)
+
+
+def _batch(entry: AuditEntry) -> Iterator[str]:
+    place = f"batch {(entry.sequence or 0) + 1}"
+    yield f"{place} of {entry.result_batches}" if entry.result_batches is not None else place
+    if entry.profile is not None:
+        yield f"profile `{entry.profile}`"
+    if entry.masked:
+        yield f"masked {', '.join(f'{count} {kind}' for kind, count in sorted(entry.masked.items()))}"
+    if entry.reported:
+        yield f"{entry.reported} fields unknown to the profile were read as free text"
+    if entry.reasons:
+        yield f"because of {_list(entry.reasons)}"
 
 
 def _told(entry: AuditEntry, action_id: str) -> Iterator[str]:

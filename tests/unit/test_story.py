@@ -182,6 +182,20 @@ def test_is_about_finds_entries_by_outcome_too() -> None:
     assert not is_about(entry, "a-3")
 
 
+def test_a_story_tells_what_became_of_the_result() -> None:
+    """Which batch, what was masked in it, why one is in quarantine, why one was refused; never what it says."""
+    history = AuditHistory()
+    history.allow("a-1")
+    history.mask("a-1", 0)
+    history.withhold("a-1", 1, count=2)
+    history.refuse_batch("a-1")
+    (story,) = tell("a-1", [placed.entry for placed in history.placed])
+    masked, withheld, refused = (step.sentence for step in story.steps[1:])
+    assert "was masked, checked and handed on (batch 1; profile `pii-basic`; masked 1 email;" in masked
+    assert "sealed in quarantine (batch 2 of 2; profile `pii-basic`; because of `residual-email`;" in withheld
+    assert "the result was complete, and nothing can be added to it" in refused
+
+
 def test_a_story_turns_into_json() -> None:
     """`to_json` holds plain values only."""
     (story,) = tell("a-1", [placed.entry for placed in approved().placed])

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
@@ -33,19 +33,19 @@ class Columns:
     """
 
     def __init__(self, profile: Profile) -> None:
-        self._entries = [_Entry(path, column) for path, column in profile.columns]
-        self._keys = [_Entry(path, kind) for path, kind in profile.keys]
+        self._entries = _Entries([_Entry(path, column) for path, column in profile.columns])
+        self._keys = _Entries([_Entry(path, kind) for path, kind in profile.keys])
         self._known: dict[Path, Column | None] = {}
 
     def column(self, path: Path) -> Column | None:
         """What the profile says about this place itself; None when it does not know it."""
         if path not in self._known:
-            self._known[path] = _best(self._entries, path)
+            self._known[path] = self._entries.best(path)
         return self._known[path]
 
     def keys(self, path: Path) -> Kind | None:
         """What the keys of the map at this place are, when the profile says so."""
-        return _best(self._keys, path)
+        return self._keys.best(path)
 
 
 class _Entry(Generic[Said]):
@@ -55,6 +55,7 @@ class _Entry(Generic[Said]):
         self.anchored = names[0] == "$"
         self.names = [_fits(name) for name in (names[1:] if self.anchored else names)]
         self.exact = not names[-1].startswith("*") and not names[-1].endswith("*")
+        self.last = _closed(spelled(names[-1])) if self.exact and self.names else None
 
     def fits(self, path: Path) -> bool:
         length = len(self.names)
@@ -63,11 +64,32 @@ class _Entry(Generic[Said]):
         return all(fits(name) for fits, name in zip(self.names, path[len(path) - length :], strict=True))
 
 
-def _best(entries: "list[_Entry[Said]]", path: Path) -> Said | None:
+class _Entries(Generic[Said]):
+    """Entries by the name they end with, where one is written out: whoever writes a batch chooses how many places it has."""
+
+    def __init__(self, entries: Sequence[_Entry[Said]]) -> None:
+        self._by_name: dict[str, list[tuple[int, _Entry[Said]]]] = {}
+        self._others: list[tuple[int, _Entry[Said]]] = []
+        for placed in enumerate(entries):
+            last = placed[1].last
+            (self._others if last is None else self._by_name.setdefault(last, [])).append(placed)
+
+    def best(self, path: Path) -> Said | None:
+        """What the entry says that fits best; None when none fits."""
+        named = self._by_name.get(_closed(path[-1]), []) if path else []
+        # A name written out beats one with `*`, so the others are asked only when none of these fits.
+        return _best(named, path) or _best(self._others, path)
+
+
+def _best(entries: "list[tuple[int, _Entry[Said]]]", path: Path) -> Said | None:
     fitting = [
-        ((entry.exact, len(entry.names)), number) for number, entry in enumerate(entries) if entry.fits(path)
+        ((entry.exact, len(entry.names)), number, entry) for number, entry in entries if entry.fits(path)
     ]
-    return entries[max(fitting)[1]].said if fitting else None
+    return max(fitting, key=lambda found: found[:2])[2].said if fitting else None
+
+
+def _closed(name: str) -> str:
+    return name.replace("_", "")
 
 
 def _fits(form: str) -> Callable[[str], bool]:
@@ -75,11 +97,11 @@ def _fits(form: str) -> Callable[[str], bool]:
         return lambda _: True
     wanted = spelled(form.strip("*"))
     begins, ends = form.endswith("*"), form.startswith("*")
-    closed = wanted.replace("_", "")
+    closed = _closed(wanted)
     if begins and ends:
         return lambda name: wanted in name
     if begins:
         return lambda name: name.startswith(wanted + ("_" if form[-2] in "_-" else ""))
     if ends:
         return lambda name: name.endswith(("_" if form[1] in "_-" else "") + wanted)
-    return lambda name: name == wanted or name.replace("_", "") == closed
+    return lambda name: _closed(name) == closed

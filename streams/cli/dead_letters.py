@@ -9,13 +9,17 @@ import typer
 from sluicegate.processors.contract import Position
 from sluicegate.processors.events import Event
 from sluicegate.processors.story import sentence_of_reason
-from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.schemas.errors import AccessError, ConfigurationError
+from sluicegate.streams.clients.dead_letter_replay import Reading, Replay, earlier_readings, prepare, send
 from sluicegate.streams.clients.dead_letters import DeadLetter, DeadLetterReader
+from sluicegate.streams.clients.sending import acknowledged
+from sluicegate.streams.kafka.connection import Connection, connect
+from sluicegate.streams.kafka.principals import Principal, Role
 
 from .failures import Commands
-from .invocation import invocation
+from .invocation import Invocation, invocation
 from .options import AsJson
-from .screen import clean, clock, fields, note, print_json, rows
+from .screen import clean, clock, fields, note, print_json, rows, say
 from .times import since_ms
 
 app = typer.Typer(name="dlq", cls=Commands, no_args_is_help=True)
@@ -106,6 +110,85 @@ def show(
             "headers": ", ".join(letter.headers) or "none that is known",
         }
     )
+
+
+@app.command()
+def replay(
+    ctx: typer.Context,
+    positions: Annotated[
+        list[str], typer.Argument(metavar="POSITION...", help="As `dlq list` prints them: dlq.actions-0@3.")
+    ],
+    *,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="TOPIC", help="Default: the topic it stood on.")
+    ] = None,
+    as_user: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="PRINCIPAL", help="Who writes, such as executor-crm. Default: the role's own."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write them; without it nothing is written.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the original bytes of dead letters once more, as new records that are judged anew.
+
+    Reads with the privacy office's rights, writes with those of a role that writes to the topic anyway.
+
+    Example: sluicegate dlq replay dlq.actions-0@3 --yes
+    """
+    called = invocation(ctx)
+    reader = DeadLetterReader(called.connection(Role.PRIVACY))
+    replays = [prepare(reader.record_unmasked(_position(text)), to) for text in positions]
+    earlier = {one.letter: _earlier(called, one) for one in replays}
+    placed: dict[Position, str] = {}
+    if yes:
+        for role in sorted({one.writer for one in replays}):
+            mine = [one for one in replays if one.writer is role]
+            sent = send(_writer(called, role, as_user), mine)
+            placed |= {one.letter: str(acknowledged(place)) for one, place in zip(mine, sent, strict=True)}
+    if as_json:
+        print_json([_replayed(one, placed.get(one.letter), earlier[one.letter]) for one in replays])
+        return
+    for one in replays:
+        at = placed.get(one.letter)
+        say(
+            f"{one.letter}  {f'written to {at}' if at else f'would be written to {one.topic} as {one.writer}'}"
+        )
+    if not yes:
+        note("nothing was written; add --yes to write")
+
+
+def _writer(called: Invocation, role: Role, user: str | None) -> Connection:
+    """The way to the cluster of the one who writes; ConfigurationError when it has another role."""
+    if user is None:
+        return called.connection(role)
+    principal = Principal.parse(user)
+    if principal.role is not role:
+        raise ConfigurationError(f"`{user}` has another role than `{role}`, which writes there")
+    return connect(called.settings, principal)
+
+
+def _earlier(called: Invocation, one: Replay) -> list[Reading]:
+    """Earlier readings of the same bytes, told at once: a second replay is allowed, and seldom meant."""
+    try:
+        found = list(earlier_readings(called.connection(Role.ANALYST), one))
+    except (AccessError, ConfigurationError):
+        note(f"{one.letter}: whether it was replayed before takes the rights of an analyst to tell")
+        return []
+    for reading in found:
+        note(f"{one.letter}: the same bytes were read before, at {reading.position}: {reading.event}")
+    return found
+
+
+def _replayed(one: Replay, at: str | None, earlier: list[Reading]) -> dict[str, Any]:
+    return {
+        "position": str(one.letter),
+        "topic": one.topic,
+        "role": one.writer.value,
+        "written": at,
+        "read_before": [{"position": str(found.position), "event": found.event} for found in earlier],
+    }
 
 
 def _position(text: str) -> Position:

@@ -84,6 +84,10 @@ class DeadLetterReader:
         """The original bytes, as they were refused: they may identify people, so keep them off screens and logs."""
         return self._record(position).value or b""
 
+    def record_unmasked(self, position: Position) -> Record:
+        """The dead letter whole, to be replayed; its bytes may identify people."""
+        return self._record(position)
+
     def _record(self, position: Position) -> Record:
         with TopicReader(
             self._connection, _topic(position.topic), From.BEGINNING, partitions=[position.partition]
@@ -101,8 +105,8 @@ def _topic(name: str) -> str:
 def _described(record: Record) -> DeadLetter:
     return DeadLetter(
         position=record.position,
-        origin=_text(record.headers, ORIGIN_HEADER),
-        reason=_text(record.headers, REASON_HEADER),
+        origin=header_text(record.headers, ORIGIN_HEADER),
+        reason=header_text(record.headers, REASON_HEADER),
         append_ms=record.append_ms,
         key_bytes=len(record.key or b""),
         value_bytes=len(record.value or b""),
@@ -110,7 +114,8 @@ def _described(record: Record) -> DeadLetter:
     )
 
 
-def _text(headers: Headers, name: str) -> str | None:
+def header_text(headers: Headers, name: str) -> str | None:
+    """One of the headers that the reader of the topic put first, None when it is not there."""
     # The gate writes its own headers first; a sender's of the same name come after.
     found = next((value for key, value in headers if key == name), None)
     return None if found is None else found.decode("ascii", errors="replace")

@@ -82,6 +82,18 @@ class EntryWriter:
             **facts,
         )
 
+    def remind(self, action_id: str, number: int = 1) -> AuditEntry:
+        """People were told that the deadline comes near, for the `number`th time."""
+        return self._write(
+            Event.REQUEST_REMINDED,
+            EntryKind.PUNCTUATION,
+            derived_id("en", "remind", self.partition, action_id, number),
+            written=_written(("approvals",), self.partition),
+            action_id=action_id,
+            agent=AGENT,
+            request_id=f"rq-{action_id}",
+        )
+
     def adopt(self, tables: dict[str, int] | None = None, processor: str = "gate") -> AuditEntry:
         """Table positions from here on."""
         self._adopted.add(processor)

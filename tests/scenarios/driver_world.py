@@ -22,7 +22,7 @@ from sluicegate.processors.story import Story, is_about, tell
 from sluicegate.processors.verification import Report
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
-from sluicegate.schemas.approval import ApprovalRequest, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Tally
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Reconciliation, Settled
@@ -112,6 +112,15 @@ class DriverWorld:
         requests = self._models("approvals", ApprovalRequest)
         found = [one for one in requests if (one.agent, one.action_id) == (asked.agent, asked.action_id)]
         return found[-1]
+
+    def reminder(self, asked: Asked) -> Reminder:
+        """Let the clock run until it is there."""
+        for _ in range(PATIENCE_MS // STEP_MS):
+            found = [one for one in self._models("approvals", Reminder) if one.action_id == asked.action_id]
+            if found:
+                return found[-1]
+            self.gate.advance(STEP_MS)
+        raise AssertionError("nobody was reminded")
 
     def decide(
         self, login: str, request: ApprovalRequest, choice: Choice = Choice.APPROVE, reason: str = "looked"

@@ -74,6 +74,23 @@ class GateScenarios:
         assert_refused(world, asked, world.decide("mara", request), Reason.NOT_WAITING)
         assert world.effects(asked) == 0
 
+    def test_people_are_reminded_before_the_deadline(self, world: World) -> None:
+        """Once, with who is still missing; what they decide then counts, and `show` tells of it."""
+        asked = world.submit(world.agent(), "device.wipe", {"device": 12})
+        request = world.request(asked)
+        assert world.decide("mara", request).counted
+        reminder = world.reminder(asked)
+        assert (reminder.request_id, reminder.deadline_ms) == (
+            request.request_id,
+            request.requirement.deadline_ms,
+        )
+        assert (reminder.people, reminder.needed, reminder.open_groups) == (1, 2, ("security",))
+        assert world.told(asked) == [Told.PENDING]
+        assert world.decide("dara", request).counted
+        world.outcome(asked, Told.EXECUTED)
+        (story,) = world.stories(asked)
+        assert [step.codes[0] for step in story.steps].count(Event.REQUEST_REMINDED) == 1
+
     def test_a_late_decision_does_not_count(self, world: World) -> None:
         """Appended just after the deadline, before the gate has said expired: late, and the action expires."""
         asked = world.submit(world.agent(), "device.reboot", {"device": 12})

@@ -13,7 +13,7 @@ from sluicegate.processors.story import Story
 from sluicegate.processors.verification import Report
 from sluicegate.schemas import document
 from sluicegate.schemas.action import AccountName
-from sluicegate.schemas.approval import ApprovalRequest, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Tally
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.decision import Choice, Settled
 from sluicegate.schemas.document import Body, DocumentKind
@@ -38,11 +38,13 @@ reviews:
   pair: {groups: {security: 2}, within: 2m}
   both: {groups: {security: 1, privacy: 1}, within: 2m, reason: required}
   at-once: {groups: {security: 1}, within: 1s}
+  reminding: {groups: {security: 2}, within: 30s, remind: 28s}
 rules:
   - {id: reads-pass, on: [ward.read], effect: allow}
   - {id: roles-wait, on: [role.grant], effect: review, review: one}
   - {id: admins-wait, on: [role.admin], effect: review, review: pair}
   - {id: exports-wait, on: [data.export], effect: review, review: both}
+  - {id: wipes-remind, on: [device.wipe], effect: review, review: reminding}
   - {id: reboots-at-once, on: [device.reboot], effect: review, review: at-once}
   - {id: drops-never, on: [data.drop], effect: deny}
   - {id: the-rest-passes, on: [pump.start, door.open, gas.open, steam.open, roof.open], effect: allow}
@@ -51,7 +53,17 @@ show:
 """
 
 EXECUTORS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "ward": {"types": ("ward.read", "role.grant", "role.admin", "data.export", "device.reboot", "data.drop")},
+    "ward": {
+        "types": (
+            "ward.read",
+            "role.grant",
+            "role.admin",
+            "data.export",
+            "device.reboot",
+            "device.wipe",
+            "data.drop",
+        )
+    },
     "pump": {"types": ("pump.start",), "lease_ms": 1_000, "reconcilers": ("privacy",)},
     "door": {"types": ("door.open",), "grant_life_ms": 120_000},
     "gas": {"types": ("gas.open",), "grant_life_ms": 1_000},
@@ -118,6 +130,10 @@ class World(Protocol):
 
     def request(self, asked: Asked) -> ApprovalRequest:
         """The open request about an action."""
+        ...
+
+    def reminder(self, asked: Asked) -> Reminder:
+        """What people are told before the deadline, waiting for it."""
         ...
 
     def decide(

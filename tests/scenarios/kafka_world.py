@@ -25,7 +25,7 @@ from sluicegate.processors.story import Story
 from sluicegate.processors.tables import Trust
 from sluicegate.processors.verification import Report
 from sluicegate.schemas.action import Action
-from sluicegate.schemas.approval import ApprovalRequest, Tally
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Tally
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.decision import Choice, Settled
 from sluicegate.schemas.envelope import header
@@ -157,6 +157,17 @@ class KafkaWorld:
     def request(self, asked: Asked) -> ApprovalRequest:
         """As a reviewer's inbox has it."""
         return self._until(lambda: self._request(asked), "no request appeared")
+
+    def reminder(self, asked: Asked) -> Reminder:
+        """As a reviewer's client tells of it."""
+        with Followed(self.local.connection(Role.REVIEWER), "approvals") as approvals:
+            record = approvals.find(
+                lambda one: (
+                    header(one.headers, "ce_type") == b"sluicegate.reminder.v1"
+                    and header(one.headers, "ce_subject") == asked.action_id.encode()
+                )
+            )
+        return read_record(record, Reminder)
 
     def decide(
         self, login: str, request: ApprovalRequest, choice: Choice = Choice.APPROVE, reason: str = "looked"

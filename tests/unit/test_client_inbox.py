@@ -6,12 +6,14 @@ from sluicegate.processors.contract import Position
 from sluicegate.schemas.approval import (
     ApprovalRequest,
     FrozenRequirement,
+    Reminder,
     Resolution,
     ResolutionKind,
     Tally,
     View,
 )
 from sluicegate.schemas.canonical import sha256
+from sluicegate.streams.cli.reviews import reminder_in_words
 from sluicegate.streams.clients.inbox import Alarm, AlarmReason, Inbox
 from sluicegate.streams.clients.seen import Seen, Sighting
 
@@ -123,3 +125,40 @@ def test_what_is_remembered_is_bounded() -> None:
         Sighting.NEW,
     ]
     assert seen.sight("a", b"y") is Sighting.CONFLICT
+
+
+def test_a_reminder_of_what_waits_is_told_once() -> None:
+    """A copy says nothing new, and of what has ended or is not believed nobody is reminded."""
+    inbox = Inbox()
+    assert inbox.take(reminder(), b"early", PLACE) is None
+    inbox = Inbox()
+    inbox.take(request(), b"1", PLACE)
+    assert inbox.take(reminder(), b"2", PLACE) == reminder()
+    assert inbox.take(reminder(), b"2", PLACE) is None
+    assert inbox.take(reminder(people=1), b"3", PLACE) == Alarm(AlarmReason.TWO_VERSIONS, PLACE, "rq-1@1")
+    assert inbox.take(reminder(revision=2), b"4", PLACE) == reminder(revision=2)
+    inbox.take(resolution(), b"5", PLACE)
+    assert inbox.take(reminder(revision=3), b"6", PLACE) is None
+
+
+def test_a_reminder_is_one_sentence() -> None:
+    """How many have decided, how long is left, and which groups lack somebody."""
+    said = reminder_in_words(reminder(open_groups=("privacy",)), now_ms=1_000)
+    assert said == "reminder: 0 of 1 have decided, 10m 00s left; missing: privacy"
+    assert reminder_in_words(reminder(), now_ms=10**9) == "reminder: 0 of 1 have decided, 0s left"
+
+
+def reminder(**changes: Any) -> Reminder:
+    """That the request still waits."""
+    fields: dict[str, Any] = {
+        "request_id": "rq-1",
+        "action_id": "a",
+        "lane": "ops",
+        "agent": "ops",
+        "type": "data.export",
+        "deadline_ms": 601_000,
+        "people": 0,
+        "needed": 1,
+        "reminded_at_ms": 1,
+    }
+    return Reminder(**fields | changes)

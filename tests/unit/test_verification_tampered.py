@@ -224,6 +224,27 @@ def grant_after_expiry(history: AuditHistory) -> None:
     history.approve_last("a-1", "p-1")
 
 
+def reminded_twice(history: AuditHistory) -> None:
+    """People are reminded twice of a request that nobody raised in between."""
+    history.ask("a-1")
+    history.remind("a-1")
+    history.remind("a-1", 2)
+
+
+def reminded_after_the_end(history: AuditHistory) -> None:
+    """Of what has ended nobody is reminded."""
+    history.ask("a-1")
+    history.reject("a-1", "p-2")
+    history.remind("a-1")
+
+
+def reminded_of_another_action(history: AuditHistory) -> None:
+    """The reminder names another action than its request."""
+    history.ask("a-1")
+    history.remind("a-1")
+    change(history, action_id="a-2")
+
+
 def late_approval(history: AuditHistory) -> None:
     """The approval was appended after the deadline."""
     history.ask("a-1")
@@ -651,6 +672,9 @@ CASES: dict[Invariant, tuple[Tamper, ...]] = {
         grant_without_request,
         grant_after_rejection,
         grant_after_expiry,
+        reminded_twice,
+        reminded_after_the_end,
+        reminded_of_another_action,
         late_approval,
         allowed_with_a_requirement,
         asks_for_nobody,

@@ -1,5 +1,6 @@
 """What happens, step by step. Every step ends in a finding: what had to be, and whether it was."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -11,10 +12,12 @@ from sluicegate.schemas.decision import Choice, Decision
 from sluicegate.schemas.errors import AccessError
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.streams.clients.audit_reader import AuditReader, Selection
+from sluicegate.streams.clients.results_answer import Answer
 from sluicegate.streams.clients.sending import Sender, acknowledged
 from sluicegate.streams.clients.signed_record import SignedRecord, nonce, random_id, sign_record
 from sluicegate.streams.kafka.principals import Role
 
+from .clinic import BEDS, IDENTIFYING
 from .scene import AGENT, ISSUER, Scene
 
 
@@ -43,13 +46,17 @@ def reads_a_ward(scene: Scene) -> Iterator[Line]:
     """It reads."""
     yield Told("The agent wants to read ward 3. The policy lets reading pass; an executor runs it once.")
     read = scene.submit("ward.read", {"ward": "3"})
+    answer = scene.ended(read)
     yield _ended(
         scene,
         read.action_id,
-        scene.ended(read).outcome,
+        answer.outcome,
         OutcomeKind.EXECUTED,
         "reading was allowed and executed once",
     )
+    came_back = json.dumps(answer.result, ensure_ascii=False)
+    yield Told("The executor returned a patient's record. What comes back to the agent is masked:", came_back)
+    yield _masked(answer, came_back)
 
 
 def starts_containers(scene: Scene) -> Iterator[Line]:
@@ -243,6 +250,17 @@ def _ended(scene: Scene, action_id: str, outcome: OutcomeKind, wanted: OutcomeKi
         claim,
         f"{outcome}, {_times(effects)}",
         outcome is wanted and effects == (wanted is OutcomeKind.EXECUTED),
+    )
+
+
+def _masked(answer: Answer, came_back: str) -> Finding:
+    """What identifies the patient is gone, and the rest is there."""
+    left = [words for words in IDENTIFYING if words in came_back]
+    useful = isinstance(answer.result, dict) and answer.result.get("beds") == BEDS
+    return Finding(
+        "the agent gets the ward without the name, birth date, phone or address of a patient",
+        f"{sum(answer.masked.values())} places masked under `{answer.profile}`",
+        not left and useful and not answer.withheld,
     )
 
 

@@ -8,12 +8,14 @@ Text stands under `quoted`, with every character that could deceive the eye writ
 never part of the view itself. What was cut or could not be masked is left out, `incomplete` says why, and nobody can approve.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import View
 from sluicegate.schemas.canonical import canonical_json, sha256
+from sluicegate.schemas.errors import InvariantError
 
 from .profile import Profile
 from .visible import visible, without_tags
@@ -25,7 +27,8 @@ MAX_QUOTED: Final = 8_000
 CUT: Final = "cut"
 """Why a view is incomplete: there is more than it shows."""
 NOT_MASKED: Final = "not-masked"
-"""Why a view is incomplete: something could not be masked and is left out."""
+"""Why a view is incomplete: something could not be masked, or a second look found more, and is left out."""
+JSON: Final = "application/json"
 
 _Path = tuple[str, ...]
 
@@ -137,11 +140,19 @@ class _Rendering:
 
 
 def _masked(value: dict[str, Any], profile: Profile) -> dict[str, Any]:
-    """A JSON object with every identifier as a tag."""
-    from .text import mask_json  # noqa: PLC0415  # only a gate has the detectors (extra `gate`)
+    """A JSON object with every identifier as a tag, after a second, independent look at it."""
+    # Only a gate has the detectors (extra `gate`).
+    from .check import check  # noqa: PLC0415
+    from .text import mask_json  # noqa: PLC0415
 
     masked, _ = mask_json(value, profile)
+    if check(JSON, _bytes(value), _bytes(masked), profile, b""):
+        raise InvariantError("the masking left something in a view")
     return dict(masked)
+
+
+def _bytes(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
 
 
 def _free(names: Mapping[str, Any]) -> str:

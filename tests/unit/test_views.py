@@ -268,6 +268,15 @@ def test_b13_a_masking_that_fails_shows_nothing(monkeypatch: pytest.MonkeyPatch)
     assert json.loads(view.text)["incomplete"] == ["not-masked"]
 
 
+def test_promise_6_a_second_look_that_finds_something_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the detectors missed stops the view: here they miss everything."""
+    monkeypatch.setattr("sluicegate.processors.masking.text.mask_json", lambda value, _: (value, {}))
+    view = render(action({"passengers": [{"first_name": "Mia", "last_name": "Li"}]}), (), BASIC)
+    assert not view.complete
+    assert "Mia" not in view.text
+    assert render(action({"rows": 3}), (), BASIC).complete
+
+
 _VALUES = st.recursive(
     st.none()
     | st.booleans()

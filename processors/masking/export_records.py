@@ -8,6 +8,7 @@ from typing import Any, Final
 from sluicegate.processors import audit
 from sluicegate.processors.contract import Output, Record
 from sluicegate.processors.events import Reason
+from sluicegate.processors.masking.masking import Masked
 from sluicegate.processors.ruling import Cause
 from sluicegate.processors.traces import traceparent
 from sluicegate.schemas import codec
@@ -16,7 +17,6 @@ from sluicegate.schemas.codec import Encoded
 from sluicegate.schemas.envelope import PayloadType, record_headers
 from sluicegate.schemas.export import ExportBatch, MaskedBatch, QuarantinedBatch, WithheldBatch
 
-from .masking import Masked
 from .sealing import Recipient
 
 PROCESSOR: Final = "masking"

@@ -19,13 +19,15 @@ from sluicegate.processors import audit
 from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import AuthenticBatch, authenticate_batch
+from sluicegate.processors.masking.check import check
+from sluicegate.processors.masking.masking import Unmaskable, mask
+from sluicegate.processors.masking.profile import BUILT_IN, Profile
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
 from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
 from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.state import ExportProgress
 
 from . import export_progress
-from .check import check
 from .export_intake import Belongs, Repeated, place
 from .export_progress import put_progress, read_progress
 from .export_records import (
@@ -38,8 +40,6 @@ from .export_records import (
     put_aside,
     traceparent,
 )
-from .masking import Unmaskable, mask
-from .profile import BUILT_IN, Profile
 from .sealing import Recipient, derived
 
 LARGEST_BYTES: Final = 4 * 1024 * 1024 - 64 * 1024

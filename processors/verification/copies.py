@@ -21,10 +21,8 @@ _KINDS = {
     Event.TABLES_ADOPTED: EntryKind.TABLES,
     Event.TRANSACTION: EntryKind.TILE,
 }
-_PROCESSORS = dict.fromkeys(
-    (Event.DEAD_LETTER, Event.TABLES_ADOPTED, Event.TRANSACTION), frozenset({"gate", "masking"})
-)
-"""Who may write what; every other event is the gate's, or of batches masking's."""
+_EITHERS = frozenset({Event.DEAD_LETTER, Event.TABLES_ADOPTED, Event.TRANSACTION})
+"""What gate and masking may both write; every other event is the gate's, or about batches masking's."""
 _EVENTS = {event.value: event for event in Event}
 
 
@@ -63,7 +61,8 @@ class Copies:
             return None
         if entry.partition != placed.partition:
             self._ledger.find(Invariant.ENTRIES, placed, "the entry was written for another partition")
-        if entry.processor not in _PROCESSORS.get(event, {"masking" if event in BATCHES else "gate"}):
+        writer = "masking" if event in BATCHES else "gate"
+        if entry.processor != writer and not (event in _EITHERS and entry.processor == "masking"):
             self._ledger.find(Invariant.ENTRIES, placed, f"`{event}` is not for `{entry.processor}` to write")
         kind = _KINDS.get(event, EntryKind.RECORD)
         if entry.entry != kind:

@@ -1,6 +1,7 @@
 """Masking on the driver: standing streams, which a policy must name."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -84,7 +85,7 @@ def test_a_stream_ends_when_the_policy_no_longer_names_it(nightly: MaskingDriver
     ],
 )
 def test_a_batch_that_is_not_the_streams_next_is_refused(
-    nightly: MaskingDriver, fields: dict[str, object], reason: Reason
+    nightly: MaskingDriver, fields: dict[str, Any], reason: Reason
 ) -> None:
     """Ends, actions, other lanes, gaps, and times that would outlive what masking remembers."""
     nightly.send(nightly.stream_batch("crm-pipeline", "crm-nightly", BODY, **fields))

@@ -21,7 +21,7 @@ from .results_writing import TOPIC, WrittenResult
 
 ROUND_BYTES: Final = 4 * 1024 * 1024
 """So much is handed to the client before its acknowledgement is waited for: the client's queue would take a gibibyte."""
-WRITING_S: Final = 5.0
+WRITING_S: Final = 6.0
 """For all batches of a transaction, which the broker ends after ten seconds."""
 
 

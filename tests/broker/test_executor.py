@@ -17,6 +17,7 @@ from sluicegate.schemas.document import DocumentKind, Pause
 from sluicegate.schemas.envelope import PATH_HEADER, envelope_digest, payload_type_of, signed_part, verify
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt, ResultPlace
+from sluicegate.streams.clients import executor_reports
 from sluicegate.streams.clients.executor import Executor
 from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.testing.gate_driver import seeded_key
@@ -278,3 +279,17 @@ def test_a_result_that_cannot_come_back_is_executed_all_the_same(
         until(lambda: executor.counts["executed"] + executor.counts["failed"] == 2)
     assert sorted(ends(bench)) == [("executed", NoResult.TOO_LARGE), ("failed", "PermissionError")]
     assert bench.batches() == []
+
+
+def test_a_result_that_would_outlive_its_transaction_is_left_out(
+    cluster: Any, bench: GrantBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tried twice, then the receipt says executed and why nothing comes back; no batch is visible, others are unharmed."""
+    monkeypatch.setattr(executor_reports, "WRITING_S", 0.0)
+    bench.grant(1, "crm.list", number=9_000)
+    bench.grant()
+    bench.publish()
+    with running(cluster, tmp_path / "effects") as executor:
+        until(lambda: executor.counts["executed"] == 2)
+    assert sorted(ends(bench), key=str) == [("executed", NoResult.TOO_SLOW), ("executed", None)]
+    assert [batch.body for _, batch in bench.batches()] == [b'{"done":0}']

@@ -10,7 +10,7 @@ from typing import Final
 
 _LONGEST_WINDOW: Final = 10
 _SHORTEST_DIGITS: Final = 5
-_SURE: Final = 6
+_SURE: Final = 4
 """Letters and digits from which a literal counts in a kept column too."""
 _EMPTY: Final = frozenset(
     {"", "na", "none", "null", "unknown", "nil", "n", "y", "yes", "no", "test", "other", "self"}

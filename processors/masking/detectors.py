@@ -70,6 +70,7 @@ DETECTORS: Final = (
     Detector(Kind.PHONE, rf"\+ ?\d[\d ().\-/]{{5,20}}\d{_EXTENSION}"),
     Detector(Kind.PHONE, rf"\b00[1-9][\d ().\-/]{{6,18}}\d{_EXTENSION}"),
     Detector(Kind.PHONE, rf"(?:\b1[ .-]?)?(?:\(\d{{3}}\) ?\d{{3}}[ .\-]?|\d{{3}}[ .\-/]\d{{3}}[ .\-])\d{{4}}{_EXTENSION}"),
+    Detector(Kind.PHONE, r"(?:^|[^\d])(\d{3}[ .-]\d{7})(?:[^\d]|$)", 1),
     Detector(Kind.PHONE, rf"(?:^|[^\d-])(\d{{3}}[-.]\d{{4}}{_EXTENSION})(?:[^\d-]|$)", 1),
     Detector(Kind.PHONE, rf"(?:^|[^\d.:-])(0\d{{1,5}}[ /\-]\d{{2,}}(?:[ \-]?\d{{2,}}){{0,4}}{_EXTENSION})", 1),
     Detector(Kind.PHONE, rf"(?i)(?:phone|tel|telephone|mobile|cell|fax|call|text|whatsapp|reach)[^0-9\n+]{{0,14}}?(\+?\(?\d[\d ().\-/]{{3,18}}\d{_EXTENSION})", 1),

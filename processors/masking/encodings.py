@@ -5,7 +5,7 @@ import binascii
 import html
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import re2
@@ -13,12 +13,12 @@ import re2
 from .identifiers import Kind
 from .spans import Span
 
-_TOKEN: Final = re2.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
-_ESCAPED: Final = re2.compile(
+_TOKEN: Final[Any] = re2.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
+_ESCAPED: Final[Any] = re2.compile(
     r"[^\s]*(?:%[0-9A-Fa-f]{2}|&#?\w{2,8};|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|=[0-9A-F]{2})[^\s]*"
 )
 _BACKSLASH: Final = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2}))|=([0-9A-F]{2})")
-_WRAPPED: Final = re2.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
+_WRAPPED: Final[Any] = re2.compile(r"[A-Za-z0-9+/_\r\n-]+={0,2}\s*")
 _UNREADABLE: Final = 24
 """Characters from which a mixed token that decodes to no text is taken for unknown binary."""
 

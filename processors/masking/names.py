@@ -25,23 +25,25 @@ _LABEL: Final = (
     r"|sincerely|regards|thanks|cheers|yours|mother|father|wife|husband|son|daughter|brother|sister|spouse|guardian|caller|by|i am|i'm|this is"
     r"|from|to|for|with|and)"
 )
-_RUN: Final = re2.compile(
+_RUN: Final[Any] = re2.compile(
     rf"(?:{_INITIAL} ?)*{_WORD}(?:(?:{_JOIN}| ?, ?|\. ?)?(?:{_INITIAL}|{_WORD})|(?:{_JOIN})(?:{_WORD}|\p{{Lu}}\b))*"
 )
-_TITLED: Final = re2.compile(
+_TITLED: Final[Any] = re2.compile(
     rf"(?:^|[^\pL])({_TITLE}\.?[ ]+(?:{_INITIAL} ?)*{_ANY}(?: (?:{_INITIAL}|{_WORD}|\p{{Lu}}+))*)"
 )
-_FIELD: Final = re2.compile(
+_FIELD: Final[Any] = re2.compile(
     r"""(?i)(?:first|last|full|given|family|sur|middle|maiden|patient|passenger|customer|contact|user|your|my|her|his|their|the)?[ _-]?name(?:["']?[ ]?(?::|=)[ ]?["']?)([^\n,;:"'{}\[\]<>()|0-9]{1,60})"""
 )  # fmt: skip
-_LABELLED: Final = re2.compile(
+_LABELLED: Final[Any] = re2.compile(
     rf"(?:^|[^\pL]){_LABEL}[:,]?\s+((?:{_INITIAL} ?)*(?:{_WORD}|\p{{Lu}}{{2,}})(?:,? (?:{_INITIAL}|{_WORD}|\p{{Lu}}{{2,}}|\p{{Lu}}\b))+)"
 )
-_SAYS: Final = re2.compile(r"(?i)(?:^|[^\pL])(?:name is|name's|i am called|named) ([\pL'-]+(?: [\pL'-]+)?)")
-_REVERSED: Final = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
-_SCRIPT: Final = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
-_CONTRACTION: Final = re2.compile(r"'(?:s|m|d|t|ll|ve|re)$")
-_TOKEN: Final = re2.compile(r"[\p{L}'-]+")
+_SAYS: Final[Any] = re2.compile(
+    r"(?i)(?:^|[^\pL])(?:name is|name's|i am called|named) ([\pL'-]+(?: [\pL'-]+)?)"
+)
+_REVERSED: Final[Any] = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
+_SCRIPT: Final[Any] = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
+_CONTRACTION: Final[Any] = re2.compile(r"'(?:s|m|d|t|ll|ve|re)$")
+_TOKEN: Final[Any] = re2.compile(r"[\p{L}'-]+")
 
 
 class Names:

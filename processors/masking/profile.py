@@ -82,7 +82,7 @@ def _built_in() -> dict[str, Profile]:
     found: dict[str, Profile] = {}
     for name in ("pii-basic", "limited-data-set", "hipaa-safe-harbor"):
         file = f"{name}.yaml"
-        text = resources.files(__package__).joinpath(file).read_text(encoding="utf-8")
+        text = resources.files("sluicegate.processors.masking").joinpath(file).read_text(encoding="utf-8")
         found[name] = _profile(text, file, found)
     return found
 

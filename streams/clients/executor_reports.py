@@ -29,8 +29,11 @@ class _TooSlow(Exception):  # noqa: N818  # no error: what happens next is decid
     """The batches would outlive their transaction."""
 
 
-def report(work: Workplace, ends: Sequence[End]) -> None:
-    """Commit what is to be told; after an abort the same again, because what it says has happened."""
+def report(work: Workplace, ends: list[End]) -> None:
+    """Commit what is to be told; after an abort the same again, because what it says has happened.
+
+    A result that has to be left out is left out of `ends` too, so that whoever tells them again tells the same.
+    """
     was_slow = False
     while ends:
         work.fault(ExecutorStep.RECEIPT)  # 7
@@ -42,7 +45,8 @@ def report(work: Workplace, ends: Sequence[End]) -> None:
         except _TooSlow:
             work.abort(MustAbort("results are not written in time"))
             # Once can be a broker that paused. What is too slow twice would be for ever.
-            ends = _without_results(work, ends) if was_slow else ends
+            if was_slow:
+                ends[:] = _without_results(work, ends)
             was_slow = True
             continue
         work.ended_well()

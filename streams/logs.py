@@ -12,6 +12,7 @@ import contextlib
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from enum import Enum
@@ -24,6 +25,8 @@ from sluicegate.schemas.errors import SluicegateError
 LOGGER: Final = "sluicegate"
 CLIENT_LOGGER: Final = "sluicegate.client"
 """The standard-library logger that the Kafka client writes its own lines to."""
+CLIENT_EVERY_S: Final = 5.0
+"""At most one of the Kafka client's lines in this time."""
 LONGEST_NAME: Final = 160
 LONGEST_WORDS: Final = 300
 
@@ -247,9 +250,20 @@ class _ToStandardError(logging.Handler):
 
 
 class _FromClient(logging.Handler):
-    """Forward the Kafka client's lines: host names, topics and error codes. What they quote is left out."""
+    """Forward the Kafka client's lines: host names, topics and error codes. What they quote is left out.
+
+    While a broker is away every connection of every client complains many times a second: one line in a while is enough.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_s = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
+        now_s = time.monotonic()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + CLIENT_EVERY_S
         text = _QUOTED.sub('"..."', record.getMessage())
         get_logger("sluicegate.kafka").log(record.levelno, "kafka client", text=text)
 

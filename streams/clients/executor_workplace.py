@@ -30,6 +30,8 @@ Handler = Callable[[Action, Grant], Any]
 A result is None, JSON, or an iterator of JSON records; it goes to `exports.raw`, and comes back to the agent masked.
 """
 _MOST_ABORTS: Final = 5
+_AWAY_S: Final = 5.0
+"""A transaction that is refused is aborted at once; one that takes so long met a broker that does not answer."""
 
 
 class ActingWatchdog(Watchdog):
@@ -55,6 +57,7 @@ class Workplace:
     counts: Counter[str]
     log: Any
     _aborts_in_a_row: int = field(default=0, init=False)
+    _began_s: float = field(default=0.0, init=False)
     _committed_s: float = field(default=0.0, init=False)
 
     def is_enrolled(self, tables: Tables) -> bool:
@@ -72,6 +75,7 @@ class Workplace:
         if left_s > 0:
             time.sleep(left_s)
         self.watchdog.beat("begin")
+        self._began_s = time.monotonic()
         self.producer.begin()
 
     def send(self, own: OwnRecord) -> None:
@@ -86,10 +90,12 @@ class Workplace:
         self._aborts_in_a_row = 0
 
     def abort(self, reason: MustAbort) -> None:
-        """End the transaction as if it had never been; InvariantError when that goes on."""
+        """End the transaction as if it had never been; InvariantError when it is refused again and again."""
         self.log.warning("aborting a transaction", because=str(reason))
         self.producer.abort()
         self.counts["aborts"] += 1
+        if time.monotonic() - self._began_s >= _AWAY_S:
+            return  # the broker was away: it is waited for, and nothing stands in the way
         self._aborts_in_a_row += 1
         if self._aborts_in_a_row >= _MOST_ABORTS:
             raise InvariantError(f"{_MOST_ABORTS} transactions in a row had to be aborted: {reason}")

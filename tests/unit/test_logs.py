@@ -133,18 +133,39 @@ def test_chained_exceptions_show_nothing_of_what_caused_them(
     assert "it does not load" in lines
 
 
-def test_what_the_kafka_client_quotes_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f'FAIL [rdkafka#producer-1] 127.0.0.1:9092: refused "{RAW}"', "127.0.0.1:9092: refused"),
+        ("FAIL " + "x" * 400 + WORD, "FAIL xxx"),
+    ],
+)
+def test_what_the_kafka_client_quotes_is_left_out(
+    text: str, shown: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its lines keep facility, host and error; quoted parts and the rest of a long line go."""
     configure_logging(as_json=True)
     client = logging.getLogger(CLIENT_LOGGER)
-    client.error('FAIL [rdkafka#producer-1] 127.0.0.1:9092: refused "%s"', RAW)
-    client.error("FAIL %s", "x" * 400 + WORD)
+    monkeypatch.setattr(client.handlers[0], "_next_s", 0.0)
     client.warning("tried again by itself")
+    client.error("%s", text)
     lines = written(capsys)
     assert RAW not in lines
     assert WORD not in lines
-    assert "127.0.0.1:9092: refused" in lines
+    assert shown in lines
     assert "tried again" not in lines
+
+
+def test_a_flood_of_the_kafka_client_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every connection complains while a broker is away; nobody reads ten thousand lines."""
+    configure_logging(as_json=True)
+    client = logging.getLogger(CLIENT_LOGGER)
+    monkeypatch.setattr(client.handlers[0], "_next_s", 0.0)
+    for _ in range(1000):
+        client.error("FAIL: connection refused")
+    assert written(capsys).count("\n") == 1
 
 
 def test_foreign_lines_under_our_name_are_not_written(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def ask() -> str:
     assert request["action_id"] == "del-1"
     shown = call("inbox")
     assert "Jane" not in shown.output
-    assert "records  3" in shown.stdout
+    assert "records   3" in shown.stdout
     assert "Olga, who answers for the agent (behind the action)" in shown.stdout
     return str(request["request_id"])
 

@@ -104,6 +104,9 @@ def test_played_twice_against_a_running_gate_nothing_happens_again(tmp_path: Pat
         table = play(tmp_path, "--approve-when", recorded_night.APPROVE_WHEN)
     first, second = ({name: told[name] for name in wanted} for told in plays)
     assert first == second == wanted
+    # What was returned then comes back now: the outcome that is told again names the same result.
+    assert [told["results"] for told in plays] == [plays[0]["results"]] * 2
+    assert plays[0]["results"]["returned"] + plays[0]["results"]["withheld"] == wanted["executed"]
     assert [told["verify"]["ok"] for told in plays] == [True, True]
     # Without --json a person reads a row per type, and the latencies.
     assert all(line["tool"] in table.stdout for line in recorded)

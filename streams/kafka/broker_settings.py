@@ -104,6 +104,9 @@ _SINGLE_NODE: dict[str, str | int] = {
     "share.coordinator.state.topic.min.isr": 1,
     # There is nobody to take over: a machine that sleeps must not make the broker fence itself.
     "broker.session.timeout.ms": 60_000,
+    # After a crash the controller takes a broker back only when the session of its predecessor is over; at the default
+    # of 60,000 the broker would give up at that very moment.
+    "initial.broker.registration.timeout.ms": 120_000,
 }
 _SMALL: dict[str, str | int] = {
     "log.cleaner.dedupe.buffer.size": 8_388_608,  # the default takes 128 MB of the heap

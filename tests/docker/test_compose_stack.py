@@ -65,7 +65,11 @@ def approved_and_executed(stack: Stack) -> None:
         submission = agent.submit("crm.delete", {"records": 3})
         stack.await_in_inbox(submission.action_id)
         stack.sluicegate("approve", submission.action_id, "--as", "robin")
-        assert agent.wait(submission, timeout_s=30).outcome == "executed"
+        answer = agent.wait(submission, timeout_s=60)
+    assert (answer.outcome, answer.withheld) == ("executed", ())
+    # It came back, and not as the executor wrote it.
+    assert answer.result is not None
+    assert "dana.doe" not in json.dumps(answer.result)
     assert done == [submission.action_id]
 
 

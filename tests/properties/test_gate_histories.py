@@ -4,6 +4,7 @@ A history is a list of (what, number, number): the numbers choose who, which act
 only what was published and by whom, and shares no code with separation or quorum.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -62,7 +63,8 @@ AGENTS = ("one", "two")
 TYPES = ("crm.read", "crm.write", "crm.write", "crm.write", "mail.send", "crm.unknown")
 WAITS_MS = (1, 1_000, 2_000, 300_000, 302_000, 602_000, 1_802_000, 3_700_000)
 REFUSED_COPIES = {"conflict", "too-old", "from-the-future"}
-MARK = "KANARI"
+MARK = "kanari"
+"""In every planted e-mail address."""
 
 Step = tuple[str, int, int]
 
@@ -82,7 +84,7 @@ class History:
         self.behind: dict[str, set[str]] = {"one": {"p-own"}, "two": {"p-two", "p-cat"}}
         self.ever_behind = {agent: set(people) for agent, people in self.behind.items()}
         self.spoke: dict[str, tuple[str, frozenset[str]]] = {}
-        self.marks = 0
+        self.marks: list[str] = []
         for person in PEOPLE:
             self.gate.person(person, accounts=2 if person == "p-ann" else 1)
         for group in self.members:
@@ -276,9 +278,12 @@ class History:
     # --- what there is ---
 
     def mark(self) -> str:
-        """A text that no record the gate writes may hold."""
-        self.marks += 1
-        return f"{MARK}{self.marks}"
+        """An identifier that no record the gate writes may hold: an e-mail address or a social security number."""
+        number = len(self.marks)
+        self.marks.append(
+            f"{MARK}{number}@example.com" if number % 3 else f"900-{number // 10_000:02}-{number % 10_000:04}"
+        )
+        return self.marks[-1]
 
     def pick(self, number: int) -> Action | None:
         """One of the actions."""
@@ -395,15 +400,20 @@ def check_evidence(history: History) -> None:
 
 
 def check_silence(history: History) -> None:
-    """No planted text stands in what reviewers, agents and analysts read; what is declared as shown does."""
+    """No planted identifier stands in what reviewers, agents and analysts read; views are whole, and only they show a note."""
+    numbers = [mark for mark in history.marks if MARK not in mark]
+    planted = [MARK, *numbers, *(number.replace("-", "") for number in numbers)]
     for topic in ("approvals", "outcomes", "audit"):
         for record in history.gate.driver.read(topic):
             parts = (record.key, record.value, *(part for _, part in record.headers))
-            names = "".join(name for name, _ in record.headers)
-            assert MARK not in names
-            assert all(MARK.encode() not in (part or b"") for part in parts)
-            if topic != "approvals":
-                assert all(b"SHOWN-" not in (part or b"") for part in parts)
+            names = "".join(name for name, _ in record.headers).encode()
+            written = b"\n".join((names, *(part or b"" for part in parts))).lower()
+            assert not [text for text in planted if text.encode() in written]
+            assert topic == "approvals" or b"shown-" not in written
+    for request in history.gate._models("approvals", ApprovalRequest):
+        arguments = json.loads(request.view.text)["arguments"]
+        assert request.view.complete
+        assert ("deep" in arguments) is ("SHOWN-" in str(arguments.get("note")))
 
 
 @given(STEPS)

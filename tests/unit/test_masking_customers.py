@@ -15,8 +15,10 @@ from sluicegate.processors.masking.check import check
 from sluicegate.processors.masking.masking import Masked, mask
 from sluicegate.processors.masking.profile import load_profile
 
-CUSTOMERS = Path(__file__).resolve().parents[3] / "shared/data/agent-runs/customers.json"
-PATIENTS = Path(__file__).resolve().parents[3] / "shared/data/phi-dev/synthea/patients.csv"
+TREE = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).resolve().parents[2]))
+"""The checkout, also when the tests are a copy beside the wheel."""
+CUSTOMERS = TREE.parent / "shared/data/agent-runs/customers.json"
+PATIENTS = TREE.parent / "shared/data/phi-dev/synthea/patients.csv"
 PROFILE = load_profile(
     "version: 1\nname: customers\nextends: pii-basic\ncolumns: {membership: keep, reservations: keep}\n",
     source="customers",

@@ -35,8 +35,15 @@ name: crm
 default: deny
 rules:
   - {id: all-pass, on: [crm.read, crm.list, crm.nothing], effect: allow}
+  - {id: codes-pass, on: [crm.codes], effect: allow, mask: codes}
 """
-TYPES = ("crm.read", "crm.list", "crm.nothing")
+CODES = """
+version: 1
+name: codes
+extends: pii-basic
+columns: {code: keep}
+"""
+TYPES = ("crm.read", "crm.list", "crm.nothing", "crm.codes")
 
 
 class World:
@@ -47,6 +54,7 @@ class World:
         operator = deployment.operator
         operator.enrol_agent("ops", deployment.key("ops").public, [operator.enrol_person()])
         deployment.add_executor("crm", TYPES)
+        operator.publish_profile("codes", CODES)
         operator.publish_policy("crm", POLICY)
         deployment.make_masking_keys()
         self.calls = 0
@@ -68,6 +76,7 @@ class World:
             "crm.read": self._read,
             "crm.list": self._list,
             "crm.nothing": lambda *_: None,
+            "crm.codes": lambda *_: {"email": "ann.kovac@example.org", "code": "ann.kovac@example.org"},
         }
         executor = Executor.connect("crm", handlers, settings=self.deployment.settings)
         thread = threading.Thread(target=executor.run)
@@ -184,6 +193,10 @@ def test_results_come_back_masked_whole_and_in_order(world: World) -> None:
         assert "@example.org" not in str(listed.result)
         assert listed.told.result is not None
         assert listed.told.result.batches > 3
+        codes = agent.wait(agent.submit("crm.codes", {}), timeout_s=90)
+        # The profile keeps the column, and the batch itself says that it holds an address.
+        assert (codes.outcome, codes.profile, codes.result) == ("executed", "codes", None)
+        assert codes.withheld
 
     async def elsewhere() -> tuple[Any, Any]:
         async with AsyncAgentClient(world.agent()) as other:

@@ -16,7 +16,7 @@ from sluicegate.streams.testing.cluster import Cluster
 pytestmark = pytest.mark.docker
 ACTIONS = 60
 FROZEN_S = 6.0
-PATIENT_S = 90.0
+PATIENT_S = 120.0
 
 
 @pytest.fixture
@@ -71,6 +71,10 @@ def test_nothing_is_lost_and_nothing_is_done_twice(
     kafka_container.await_ready()
     thread.join(PATIENT_S)
     assert len(asked) == ACTIONS
+    deadline = time.monotonic() + PATIENT_S
+    while not all(one.awaited.latest() for one in asked):
+        assert time.monotonic() < deadline, "the gate did not go on"
+        time.sleep(0.1)
     for one in asked:
         world.outcome(one, Told.GRANTED, Told.EXECUTED, Told.UNKNOWN, Told.LAPSED)
         assert world.told(one).count(Told.GRANTED) == 1

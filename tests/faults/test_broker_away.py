@@ -142,7 +142,7 @@ def test_a_short_absence_changes_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("way", "seconds"), [("frozen", LONG_S), ("killed", 1.0)])
+@pytest.mark.parametrize(("way", "seconds"), [("frozen", LONG_S)])
 def test_a_minute_without_the_broker_changes_nothing(
     own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path, way: str, seconds: float
 ) -> None:

@@ -100,7 +100,11 @@ class Sender:
         outage = Outage("records to be acknowledged")
         while not self._stopping.is_set():
             reports = self._reports
-            self._producer.poll(_POLL_S)
+            try:
+                self._producer.poll(_POLL_S)
+            except KafkaException:
+                # A fatal error of the client: every delivery reports it too, and somebody must hear the reports.
+                self._stopping.wait(_POLL_S)
             if len(self._producer) and reports == self._reports:
                 outage.waits()
             else:

@@ -90,6 +90,7 @@ def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int =
         transaction_records=masking.transaction_records,
         tables_fresh_ms=settings.gate.tables_fresh_ms,
         stale_tables_limit_ms=settings.gate.stale_tables_limit_ms,
+        documents_first=True,
         watchdog_ms=masking.watchdog_ms,
         evidence=EVIDENCE,
         log_json=log_json,

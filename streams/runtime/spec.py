@@ -30,6 +30,9 @@ class WorkerSpec:
     transaction_records: int = 500
     tables_fresh_ms: int = 2_000
     stale_tables_limit_ms: int = 30_000
+    documents_first: bool = False
+    """Whether records wait, once gathered, for every document that was published before: one question more per transaction,
+    and no record of somebody just enrolled is taken for a stranger's."""
     call_ms: int = 10_000
     """The time limit of one call about a transaction."""
     retry_ms: int = 45_000

@@ -100,6 +100,11 @@ class TableReader(Generic[Tables]):
         self._awaited[topic] = (offset, asked_ms)
         self._note_reached()
 
+    def ask(self, now_ms: int) -> None:
+        """Ask where the tables end now, except where an answer is under way."""
+        self._asked_ms = now_ms
+        self._ends.ask(((topic, 0) for topic in self._topics), now_ms)
+
     def owns(self, topic: str) -> bool:
         """Whether this is a table topic."""
         return topic in self._topics
@@ -130,8 +135,7 @@ class TableReader(Generic[Tables]):
 
     def _ask(self, now_ms: int) -> None:
         if now_ms - self._asked_ms >= self._fresh_ms // 2:
-            self._asked_ms = now_ms
-            self._ends.ask(((topic, 0) for topic in self._topics), now_ms)
+            self.ask(now_ms)
 
     def _note_reached(self) -> None:
         for topic, (offset, asked_ms) in tuple(self._awaited.items()):

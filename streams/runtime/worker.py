@@ -39,6 +39,7 @@ from .watchdog import Watchdog
 
 _IDLE_S: Final = 0.05
 _STALE_S: Final = 0.005
+_DOCUMENTS_S: Final = 0.001
 _STATUS_EVERY_S: Final = 0.5
 _MOST_ABORTS: Final = 5
 """In a row, without a commit between them: then something stands in the way that trying again does not remove."""
@@ -127,6 +128,8 @@ class Worker:
         messages = self._gather() if is_fresh else []
         if is_fresh:
             self._outage.answered()
+            if messages and self._spec.documents_first:
+                self._read_documents_up_to(now_ms())
             self._work(messages)
         else:
             self._outage.waits()
@@ -135,6 +138,15 @@ class Worker:
         self._assignment.restore()
         if time.monotonic() - self._reported_s >= _STATUS_EVERY_S:
             self._say_status()
+
+    def _read_documents_up_to(self, at_ms: int) -> None:
+        """Return when the tables hold everything that was on their topics at this wall-clock time."""
+        while self._tables.known_ms < at_ms:
+            self._watchdog.beat("read the documents")
+            self._tables.ask(at_ms)
+            self._take_end_offsets()
+            self._tables.refresh(now_ms())
+            time.sleep(_DOCUMENTS_S)
 
     def _gather(self) -> list[Message]:
         has_more = self._assignment.busy or self._more_is_due

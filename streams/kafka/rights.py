@@ -7,6 +7,7 @@ offset commit needs nothing else), so each principal has its own group, by its l
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .conformance_suite import SCRATCH_GROUP
 from .principals import Naming, Principal, Role
 
 CLUSTER = "cluster"
@@ -46,6 +47,8 @@ class RoleRights:
     alter_configs: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     group: bool = True
+    scratch_group: bool = False
+    """Also the group that `conformance_suite` commits offsets of."""
     transactions: bool = False
     cluster: tuple[str, ...] = ()
 
@@ -88,6 +91,7 @@ TABLE: dict[Role, RoleRights] = {
             *(f"dlq.{document}" for document in DOCUMENTS),
         ),
         transactions=True,
+        scratch_group=True,
     ),
     Role.MASKING: RoleRights(
         # What it has written proves that a partition was worked on before (see `runtime.first_start`).
@@ -121,6 +125,9 @@ def rights_of(principal: Principal, naming: Naming) -> frozenset[Right]:
     rights |= {Right(user, CLUSTER, "", operation) for operation in row.cluster}
     if row.group:
         rights.add(Right(user, "group", naming.group(principal), "read"))
+    if row.scratch_group:
+        # The gate is one principal, so nobody's name ends in this.
+        rights.add(Right(user, "group", f"{naming.group(principal)}.{SCRATCH_GROUP}", "read"))
     if row.transactions:
         # The dot ends the name: an executor `a` must not fence `a-b`.
         stem = naming.transactional_id(principal, "")

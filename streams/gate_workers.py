@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from functools import partial
+from importlib.util import find_spec
 from typing import Final
 
 from sluicegate import __version__
@@ -20,6 +21,8 @@ from sluicegate.streams.state_folder import StateFolder
 
 GATE_KEY: Final = "gate"
 """The id of the gate's key file; operators publish its public half as a document."""
+_NEEDED: Final = ("cel_expr_python", "re2", "yaml")
+"""What policies, profiles and detectors are read and run with; `pip install sluicegate` brings none of it."""
 
 
 def gate_topology(
@@ -40,9 +43,10 @@ def gate_topology(
 def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = logging.INFO) -> WorkerSpec:
     """What every worker of this deployment's gate is told.
 
-    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, or the gate's key is missing.
+    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, the gate's key is missing, or an extra is.
     """
     check_operators(settings.trust.operators)
+    check_installed()
     gate = settings.gate
     return WorkerSpec(
         topology=partial(
@@ -67,6 +71,12 @@ def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = lo
         log_json=log_json,
         log_level=log_level,
     )
+
+
+def check_installed() -> None:
+    """`ConfigurationError` unless what workers need beside the core is there: they would only learn of it at the first document."""
+    if not all(map(find_spec, _NEEDED)):
+        raise ConfigurationError("the workers need the extra `gate`: pip install 'sluicegate[gate]'")
 
 
 def check_operators(operators: Mapping[str, str]) -> None:

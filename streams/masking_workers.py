@@ -12,7 +12,7 @@ from sluicegate.schemas.fields import decode_base64url
 from sluicegate.schemas.keys import PublicKey
 from sluicegate.streams.clients.privacy_key import recipient
 from sluicegate.streams.clients.stored_key import stored_key
-from sluicegate.streams.gate_workers import check_operators
+from sluicegate.streams.gate_workers import check_installed, check_operators
 from sluicegate.streams.kafka.connection import connect_as
 from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.runtime.spec import WorkerSpec
@@ -71,6 +71,7 @@ def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int =
     seal to what does not pass.
     """
     check_operators(settings.trust.operators)
+    check_installed()
     state, masking = StateFolder(settings.state_dir), settings.masking
     return WorkerSpec(
         topology=partial(

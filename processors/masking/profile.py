@@ -14,13 +14,13 @@ a path fits at the end of a field's path, or all of it when it begins with `$`; 
 or end of one; elements of arrays have their array's path. `keys` names maps whose keys are identifiers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import resources
 from typing import Final
 
 from .identifiers import Kind, Operator, Reading
-from .profile_reading import read_profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ def load_profile(text: str, *, source: str) -> Profile:
 
 
 def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
+    from .profile_reading import read_profile  # noqa: PLC0415 - only who masks or publishes has YAML (extra `gate`)
+
     said = read_profile(text, source=source, extendable=tuple(known))
     base = known.get(said.extends or "", _NOTHING)
     columns = tuple((path, Column(holds, operator)) for path, holds, operator in said.columns)
@@ -78,16 +80,34 @@ def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
     )
 
 
-def _built_in() -> dict[str, Profile]:
-    found: dict[str, Profile] = {}
-    for name in ("pii-basic", "limited-data-set", "hipaa-safe-harbor"):
-        file = f"{name}.yaml"
-        text = resources.files("sluicegate.processors.masking").joinpath(file).read_text(encoding="utf-8")
-        found[name] = _profile(text, file, found)
-    return found
+class _BuiltIn(Mapping[str, Profile]):
+    """Read when first looked into: operators' and analysts' programs import this module and may do without YAML."""
+
+    _NAMES: Final = ("pii-basic", "limited-data-set", "hipaa-safe-harbor")
+
+    @cached_property
+    def _profiles(self) -> Mapping[str, Profile]:
+        found: dict[str, Profile] = {}
+        for name in self._NAMES:
+            file = f"{name}.yaml"
+            text = resources.files("sluicegate.processors.masking").joinpath(file).read_text(encoding="utf-8")
+            found[name] = _profile(text, file, found)
+        return found
+
+    def __getitem__(self, name: str) -> Profile:
+        return self._profiles[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._NAMES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._NAMES)
+
+    def __len__(self) -> int:
+        return len(self._NAMES)
 
 
 _NOTHING: Final = Profile("nothing", {}, (), (), {})
 
-BUILT_IN: Final[Mapping[str, Profile]] = _built_in()
+BUILT_IN: Final[Mapping[str, Profile]] = _BuiltIn()
 """The profiles that need no file, from the weakest to the strictest; each extends the one before."""

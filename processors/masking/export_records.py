@@ -10,7 +10,6 @@ from sluicegate.processors.contract import Output, Record
 from sluicegate.processors.events import Reason
 from sluicegate.processors.masking.masking import Masked
 from sluicegate.processors.ruling import Cause
-from sluicegate.processors.traces import traceparent
 from sluicegate.schemas import codec
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.codec import Encoded
@@ -33,7 +32,6 @@ __all__ = [
     "entry_output",
     "output",
     "put_aside",
-    "traceparent",
 ]
 
 

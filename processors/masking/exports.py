@@ -24,6 +24,7 @@ from sluicegate.processors.masking.masking import Unmaskable, mask
 from sluicegate.processors.masking.profile import BUILT_IN, Profile
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
 from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from sluicegate.processors.traces import traceparent
 from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.state import ExportProgress
 
@@ -38,7 +39,6 @@ from .export_records import (
     entry_output,
     output,
     put_aside,
-    traceparent,
 )
 from .sealing import Recipient, derived
 

@@ -1,7 +1,6 @@
 """`gate`: run the gate."""
 
 import logging
-from typing import Annotated
 
 import typer
 
@@ -13,6 +12,7 @@ from sluicegate.streams.runtime.supervisor import Supervisor
 
 from .failures import REFUSED, Commands
 from .invocation import invocation
+from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
 
 app = typer.Typer(name="gate", cls=Commands, no_args_is_help=True)
 
@@ -26,29 +26,12 @@ def gate() -> None:
 def run(
     ctx: typer.Context,
     *,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=64, help="Processes. Default: `workers` of the settings."),
-    ] = None,
-    first_slot: Annotated[
-        int, typer.Option("--first-slot", min=0, help="Two machines of one deployment must not share slots.")
-    ] = 0,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
-    http: Annotated[
-        str | None,
-        typer.Option(
-            "--http",
-            metavar="HOST:PORT",
-            help="Serve /metrics, /healthz and /readyz here. Default: `http` of the settings.",
-        ),
-    ] = None,
-    shared: Annotated[
-        bool,
-        typer.Option("--shared", help="Other machines run workers too: their partitions need none here."),
-    ] = False,
+    workers: Workers = None,
+    first_slot: FirstSlot = 0,
+    log_json: LogAsJson = False,
+    quiet: Quiet = False,
+    http: HttpAddress = None,
+    shared: Shared = False,
 ) -> None:
     """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
 

@@ -1,7 +1,6 @@
 """`mask`: run masking."""
 
 import logging
-from typing import Annotated
 
 import typer
 
@@ -12,6 +11,7 @@ from sluicegate.streams.runtime.supervisor import Supervisor
 
 from .failures import REFUSED, Commands
 from .invocation import invocation
+from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
 
 app = typer.Typer(name="mask", cls=Commands, no_args_is_help=True)
 
@@ -25,25 +25,12 @@ def mask() -> None:
 def run(
     ctx: typer.Context,
     *,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, max=64, help="Processes. Default: `[masking] workers`."),
-    ] = None,
-    first_slot: Annotated[
-        int, typer.Option("--first-slot", min=0, help="Two machines of one deployment must not share slots.")
-    ] = 0,
-    log_json: Annotated[
-        bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")] = False,
-    http: Annotated[
-        str | None,
-        typer.Option(
-            "--http",
-            metavar="HOST:PORT",
-            help="Serve /metrics, /healthz and /readyz here. Default: `[masking] http`.",
-        ),
-    ] = None,
+    workers: Workers = None,
+    first_slot: FirstSlot = 0,
+    log_json: LogAsJson = False,
+    quiet: Quiet = False,
+    http: HttpAddress = None,
+    shared: Shared = False,
 ) -> None:
     """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
 
@@ -61,7 +48,7 @@ def run(
         workers=workers or settings.masking.workers,
         first_slot=first_slot,
     )
-    watched = Watched("masking", supervisor, settings.partitions, shared=first_slot > 0)
+    watched = Watched("masking", supervisor, settings.partitions, shared=shared or first_slot > 0)
     masking = settings.masking
     with serving(http or masking.http, [watched], beyond_loopback=masking.http_beyond_loopback):
         status = supervisor.run()

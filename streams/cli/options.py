@@ -35,3 +35,23 @@ Lane = Annotated[
 PolicyFile = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="A policy in YAML. Default: `policy` of the settings.")
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=64, help="Processes. Default: `workers` of the settings."),
+]
+FirstSlot = Annotated[
+    int, typer.Option("--first-slot", min=0, help="Two machines of one deployment must not share slots.")
+]
+LogAsJson = Annotated[bool, typer.Option("--log-json", help="Log lines as JSON, on standard error.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Log warnings and errors only.")]
+HttpAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--http",
+        metavar="HOST:PORT",
+        help="Serve /metrics, /healthz and /readyz here. Default: `http` of the settings.",
+    ),
+]
+Shared = Annotated[
+    bool, typer.Option("--shared", help="Other machines run workers too: their partitions need none here.")
+]

@@ -88,6 +88,7 @@ def check_clock(connection: Connection, topic: str) -> int:
 
     producer = Producer({**connection.producer_config(), "on_delivery": note})
     # The first record pays for connecting, the second one tells.
+    asked_ms = 0
     for _ in range(2):
         asked_ms = time.time_ns() // 1_000_000
         producer.produce(connection.topic(topic), b"clock", partition=0)

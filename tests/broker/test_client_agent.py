@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -237,7 +237,7 @@ def test_silence_is_called_a_possible_dead_letter_after_ten_seconds(open_client:
 def test_asyncio_waits_for_many_without_threads(gate: ScriptedGate, open_client: Open) -> None:
     """Two hundred waits at once end with their own outcomes."""
 
-    async def scenario() -> list[Outcome]:
+    async def scenario() -> Sequence[Outcome]:
         async with AsyncAgentClient(open_client()) as agent:
             submissions = await agent.submit_many([Draft("crm.read", {"n": n}) for n in range(200)])
             waits = [asyncio.create_task(agent.wait(one, timeout_s=30)) for one in submissions]

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from sluicegate.streams.clients.agent import AgentClient, Draft
 from sluicegate.streams.clients.agent_link import AgentLink
 from sluicegate.streams.clients.async_agent import AsyncAgentClient
 from sluicegate.streams.clients.reading import read_record
+from sluicegate.streams.clients.results_answer import Answer
 from sluicegate.streams.clients.sending import Sender, acknowledged
 from sluicegate.streams.clients.signed_record import SignedRecord, random_id
 from sluicegate.streams.clients.topic_reader import From, TopicReader
@@ -237,7 +238,7 @@ def test_silence_is_called_a_possible_dead_letter_after_ten_seconds(open_client:
 def test_asyncio_waits_for_many_without_threads(gate: ScriptedGate, open_client: Open) -> None:
     """Two hundred waits at once end with their own outcomes."""
 
-    async def scenario() -> Sequence[Outcome]:
+    async def scenario() -> list[Answer]:
         async with AsyncAgentClient(open_client()) as agent:
             submissions = await agent.submit_many([Draft("crm.read", {"n": n}) for n in range(200)])
             waits = [asyncio.create_task(agent.wait(one, timeout_s=30)) for one in submissions]

@@ -26,7 +26,7 @@ import asyncio
 import atexit
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -36,22 +36,19 @@ from sluicegate.schemas.action import Action
 from sluicegate.schemas.errors import (
     ConfigurationError,
     InvariantError,
-    RefusedError,
     SluicegateError,
     TimedOutError,
-    WithheldError,
 )
 from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.grant import Grant
-from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.streams.settings import Settings, load
 
 from .agent import DEFAULT_WAIT_S, AgentClient, Submission
 from .async_agent import AsyncAgentClient
 from .executor import Executor
 from .executor_workplace import Handler
+from .gated_ends import elsewhere, has_run, noting, result_of, unfinished
 from .gated_function import GatedFunction, refuse_nested
-from .results_answer import Answer
 from .signed_record import random_id
 
 P = ParamSpec("P")
@@ -179,12 +176,13 @@ class Gated:
                 answer = client.wait(submission, timeout_s=terms.timeout_s)
             except TimedOutError as error:
                 raise self._given_up(client, submission, error) from None
-            if _has_run(action_type, answer):
-                return _result(action_type, answer)
+            if has_run(action_type, answer):
+                return result_of(action_type, answer)
             try:
-                return call.ran.result(_RESULT_S)
+                call.ran.result(_RESULT_S)
             except TimeoutError:
-                raise _elsewhere(action_type, call) from None
+                raise elsewhere(action_type, call.ran) from None
+            raise unfinished(action_type)
         finally:
             del self._calls[action_id]
 
@@ -199,12 +197,13 @@ class Gated:
                 answer = await AsyncAgentClient(client).wait(submission, timeout_s=terms.timeout_s)
             except TimedOutError as error:
                 raise await asyncio.to_thread(self._given_up, client, submission, error) from None
-            if _has_run(action_type, answer):
-                return _result(action_type, answer)
+            if has_run(action_type, answer):
+                return result_of(action_type, answer)
             try:
-                return await asyncio.wait_for(asyncio.wrap_future(call.ran), _RESULT_S)
+                await asyncio.wait_for(asyncio.wrap_future(call.ran), _RESULT_S)
             except TimeoutError:
-                raise _elsewhere(action_type, call) from None
+                raise elsewhere(action_type, call.ran) from None
+            raise unfinished(action_type)
         finally:
             del self._calls[action_id]
 
@@ -247,6 +246,8 @@ class Gated:
         except BaseException as error:
             call.ran.set_exception(error)
             raise
+        if isinstance(result, Iterator):
+            return noting(result, call.ran)
         call.ran.set_result(None)
         return result
 
@@ -279,34 +280,3 @@ class _Terms:
 
     summary: str | None
     timeout_s: float
-
-
-def _has_run(action_type: str, answer: Answer) -> bool:
-    """Whether it was executed; False for one that failed, RefusedError for one that was not run."""
-    if answer.outcome is OutcomeKind.EXECUTED:
-        return True
-    if answer.outcome is OutcomeKind.FAILED:
-        return False
-    reason = f" ({answer.reason})" if answer.reason else ""
-    raise RefusedError(f"`{action_type}` was not run: {answer.outcome.value}{reason}")
-
-
-def _result(action_type: str, answer: Answer) -> Any:
-    if answer.withheld:
-        raise WithheldError(
-            f"`{action_type}` has run, and its result is in quarantine ({', '.join(answer.withheld)}); do not call it again for it"
-        )
-    if answer.reason is not None:
-        raise WithheldError(
-            f"`{action_type}` has run, and its result does not come back ({answer.reason}); return less, or JSON"
-        )
-    return answer.result
-
-
-def _elsewhere(action_type: str, call: _Call) -> BaseException:
-    """What to raise instead of a TimeoutError: the function's own, or that nothing ran here."""
-    if call.ran.done():
-        return call.ran.exception() or InvariantError("the function ended without an end")
-    return InvariantError(
-        f"`{action_type}` failed in another process of its executor, so its error is not here"
-    )

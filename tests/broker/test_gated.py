@@ -40,7 +40,7 @@ default: deny
 reviews:
   security: {groups: {security: 1}, within: 30m}
 rules:
-  - {id: looks-pass, on: [iam.look, iam.fail, iam.nest, iam.mail, iam.bytes, iam.nothing], effect: allow}
+  - {id: looks-pass, on: [iam.look, iam.fail, iam.half, iam.nest, iam.mail, iam.bytes, iam.nothing], effect: allow}
   - {id: grants-wait, on: [iam.grant], effect: review, review: security}
 """
 
@@ -71,7 +71,7 @@ class World:
             operator.enrol_account("https://login.test", "rhea", reviewer, key=self.reviewer_key.public)
             operator.enrol_group("security", [reviewer])
             operator.enrol_agent(self.agent, self._key(self.agent).public, [owner])
-            names = ["look", "fail", "nest", "grant", "denied", "mail", "bytes", "nothing"]
+            names = ["look", "fail", "half", "nest", "grant", "denied", "mail", "bytes", "nothing"]
             types = [f"iam.{name}" for name in names]
             operator.enrol_executor(self.executor, self._key(self.executor).public, types)
             operator.enrol_gate("gate", self._key("gate").public)
@@ -163,6 +163,11 @@ def test_an_allowed_function_runs_once_and_returns(world: World) -> None:
         def fail() -> None:
             raise KeyError("who")
 
+        @iam.function("iam.half")
+        def half() -> Iterator[int]:
+            yield 1
+            raise KeyError("half way")
+
         @iam.function("iam.nest")
         def nest() -> Any:
             return look("inside")
@@ -176,6 +181,8 @@ def test_an_allowed_function_runs_once_and_returns(world: World) -> None:
         assert look.__doc__ == "Look at a user."
         with pytest.raises(KeyError, match="who"):
             fail()
+        with pytest.raises(KeyError, match="half way"):
+            half()
         with pytest.raises(ConfigurationError, match="one after the other"):
             nest()
         with pytest.raises(RefusedError, match="was not run: denied"):

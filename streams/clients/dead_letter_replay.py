@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.processors.contract import Position, Record
+from sluicegate.processors.intake import KINDS
 from sluicegate.schemas.audit import AuditEntry
-from sluicegate.schemas.envelope import part_digest
+from sluicegate.schemas.envelope import Headers, part_digest
 from sluicegate.schemas.errors import RecordError, RefusedError
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.kafka.principals import NAME, Role
@@ -42,6 +43,7 @@ WRITERS: Final = {
 IN_AUDIT: Final = frozenset({"actions", "decisions", "receipts", "exports.raw"})
 """Topics of which every record that was read has an entry."""
 
+_TYPE: Final = re.compile(r"sluicegate\.(?P<kind>[a-z-]+)\.v1")
 _ORIGIN: Final = re.compile(r"(?P<topic>[a-z0-9.-]+)-(?P<partition>\d{1,9})@(?P<offset>\d{1,18})")
 
 
@@ -82,7 +84,7 @@ def prepare(letter: Record, to: str | None = None) -> Replay:
     """The replay of a dead letter, to the topic it stood on or to `to`.
 
     RefusedError when it names no topic of ours as its origin, another one than its own dead-letter topic is for, or has a key
-    that is no text: nobody would take such a record.
+    that is no text: nobody would take such a record. To another topic goes only a kind of record that is read there.
     """
     stood_on = letter.position.topic.removeprefix(PREFIX)
     origin = _origin(header_text(letter.headers, ORIGIN_HEADER))
@@ -92,6 +94,9 @@ def prepare(letter: Record, to: str | None = None) -> Replay:
         )
     topic = stood_on if to is None else to
     writer_of(topic)
+    if topic != stood_on and _kind(letter.headers) not in _kinds_on(topic):
+        # What a topic could never take would only lie there: raw values, for longer and before other eyes than they may.
+        raise RefusedError(f"`{letter.position}` is no record for `{topic}`; leave out `--to`")
     try:
         lane = (letter.key or b"").decode()
     except UnicodeDecodeError:
@@ -130,6 +135,17 @@ def earlier_readings(connection: Connection, replay: Replay) -> Iterator[Reading
             place = Position(leaf.topic, leaf.partition, leaf.offset)
             if place != replay.origin:
                 yield Reading(place, entry.event)
+
+
+def _kind(headers: Headers) -> str | None:
+    """What the record says it is."""
+    found = _TYPE.fullmatch(header_text(headers, "ce_type") or "")
+    return found["kind"] if found else None
+
+
+def _kinds_on(topic: str) -> frozenset[str]:
+    other = "grant" if topic.startswith(EXECUTION) else "document"
+    return KINDS.get(topic, frozenset({other}))
 
 
 def _entry(record: Record) -> AuditEntry | None:

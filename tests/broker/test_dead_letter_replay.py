@@ -168,3 +168,26 @@ def test_nothing_is_replayed_to_what_has_no_dead_letters(topic: str) -> None:
     letter = Record(Position("dlq.actions", 0, 1), 0, b"k", (("dlq-origin", b"actions-0@1"),), b"v")
     with pytest.raises(RefusedError, match="is no topic that dead letters are replayed to"):
         prepare(letter, topic)
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic", "is_taken"),
+    [
+        (b"sluicegate.action.v1", "actions", True),
+        (b"sluicegate.export-batch.v1", "exports.raw", True),
+        (b"sluicegate.document.v1", "policies", True),
+        (b"sluicegate.grant.v1", "execution.ward", True),
+        (b"sluicegate.export-batch.v1", "decisions", False),
+        (b"sluicegate.action.v1", "policies", False),
+        (b"anything", "receipts", False),
+    ],
+)
+def test_a_replay_carries_raw_values_nowhere_new(kind: bytes, topic: str, *, is_taken: bool) -> None:
+    """A result sent to `decisions` by a slip would lie there for a year, before eyes that may not see it."""
+    headers = (("dlq-origin", b"identities-0@1"), ("ce_type", kind))
+    letter = Record(Position("dlq.identities", 0, 1), 0, b"k", headers, b"v")
+    if is_taken:
+        assert prepare(letter, topic).topic == topic
+    else:
+        with pytest.raises(RefusedError, match="is no record for"):
+            prepare(letter, topic)

@@ -7,8 +7,8 @@ from importlib.util import find_spec
 from typing import Final
 
 from sluicegate import __version__
-from sluicegate.processors.gate import SOURCE, GateTopology
-from sluicegate.processors.submissions import Window
+from sluicegate.processors.gate.submissions import Window
+from sluicegate.processors.gate.topology import SOURCE, GateTopology
 from sluicegate.processors.tables import Trust
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.keys import PublicKey

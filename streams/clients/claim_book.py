@@ -8,7 +8,7 @@ again is a copy of that one, or another grant under the same id.
 from enum import Enum
 from typing import Final
 
-from sluicegate.processors.grants import MAX_LIFE_MS
+from sluicegate.processors.gate.grants import MAX_LIFE_MS
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.receipt import Claim, Happened, Receipt
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from sluicegate.processors.contract import Position, Record
-from sluicegate.processors.gate import GateTopology
-from sluicegate.processors.submissions import Window
+from sluicegate.processors.gate.submissions import Window
+from sluicegate.processors.gate.topology import GateTopology
 from sluicegate.processors.tables import Tables, Trust
 from sluicegate.processors.verification import Report, Verifier
 from sluicegate.schemas import codec, document

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sluicegate.processors.submissions import Window
+from sluicegate.processors.gate.submissions import Window
 from sluicegate.schemas import document
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import ResolutionKind

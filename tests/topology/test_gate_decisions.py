@@ -7,8 +7,8 @@ from types import FrameType
 
 import pytest
 
-from sluicegate.processors import grants
 from sluicegate.processors.directory import Directory
+from sluicegate.processors.gate import grants
 from sluicegate.processors.release import Post, Released, examine
 from sluicegate.schemas import document
 from sluicegate.schemas.action import AccountName, Action

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sluicegate.processors.gate import GateTopology
+from sluicegate.processors.gate.topology import GateTopology
 from sluicegate.schemas import codec, document
 from sluicegate.schemas.action import AccountName, Action
 from sluicegate.schemas.decision import Decision

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from sluicegate.processors.submissions import content_digest
+from sluicegate.processors.gate.submissions import content_digest
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.receipt import Happened
 from sluicegate.streams.testing import GateDriver

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from sluicegate.processors import pending
+from sluicegate.processors.gate import pending
 from sluicegate.processors.policy import load
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.errors import PolicyError

@@ -12,7 +12,7 @@ from typing import Any, Final
 import pytest
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
-from sluicegate.processors import pending
+from sluicegate.processors.gate import pending
 from sluicegate.schemas import codec
 from sluicegate.schemas.errors import RecordError
 from sluicegate.schemas.outcome import OutcomeKind

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sluicegate.processors import approvals, audit, quorum, receipts, submissions
+from sluicegate.processors import audit, quorum
+from sluicegate.processors.gate import approvals, receipts, submissions
 from sluicegate.processors.ruling import Ruling
 from sluicegate.processors.verification import Invariant, Report, Verifier
 from sluicegate.schemas.audit import AuditEntry

@@ -16,6 +16,14 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sluicegate.processors import audit
+from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.intake import Authentic, authenticate
+from sluicegate.processors.ruling import Cause, DeadLetter, Ruling, Send
+from sluicegate.processors.separation import decider
+from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from sluicegate.processors.traces import traceparent
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.audit import AuditEntry, Leaf
@@ -23,16 +31,9 @@ from sluicegate.schemas.decision import Decision, Reconciliation
 from sluicegate.schemas.envelope import Headers, record_headers
 from sluicegate.schemas.receipt import Claim, Receipt
 
-from . import approvals, audit, closed, grants, pending, receipts, reconciliation, submissions
-from .contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
-from .events import Event, Reason
-from .intake import Authentic, authenticate
+from . import approvals, closed, grants, pending, receipts, reconciliation, submissions
 from .pending import read_pending
-from .ruling import Cause, DeadLetter, Ruling, Send
-from .separation import decider
 from .submissions import Window
-from .tables import TABLE_TOPICS, Tables, Trust, apply_documents
-from .traces import traceparent
 
 SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""

@@ -5,14 +5,14 @@ Stores: pending, closed.  Sinks: outcomes.
 
 from dataclasses import dataclass
 
+from sluicegate.processors.contract import Put
+from sluicegate.processors.ruling import Cause, Send
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
 from sluicegate.schemas.receipt import ResultPlace
 from sluicegate.schemas.state import Pending, Phase
 
 from .closed import Marker, put_marker
-from .contract import Put
 from .pending import delete_pending
-from .ruling import Cause, Send
 
 PHASE_OUTCOMES: dict[Phase, OutcomeKind] = {
     Phase.WAITING: OutcomeKind.PENDING,

@@ -7,10 +7,10 @@ by stream time (the log-append times a task has consumed of `actions`), never by
 import struct
 from dataclasses import dataclass
 
+from sluicegate.processors.contract import Put, StoreReader
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
 
-from .contract import Put, StoreReader
 from .pending import pending_key
 
 STORE = "closed"

@@ -8,6 +8,13 @@ outcome again and other content under the same id is a conflict.
 
 from dataclasses import dataclass
 
+from sluicegate.processors.contract import Put, Record, StoreReader
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.intake import Authentic
+from sluicegate.processors.policy import Effect, Verdict
+from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
+from sluicegate.processors.standing import may_act_for
+from sluicegate.processors.tables import Tables
 from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.canonical import canonical_json, sha256
 from sluicegate.schemas.outcome import OutcomeKind
@@ -15,15 +22,8 @@ from sluicegate.schemas.state import Pending, Phase
 
 from . import approvals, grants
 from .closed import read_marker
-from .contract import Put, Record, StoreReader
-from .events import Event, Reason
-from .intake import Authentic
 from .outcomes import Subject, close, repeat, repeat_pending, send_outcome, tell
 from .pending import read_pending
-from .policy import Effect, Verdict
-from .ruling import Cause, DeadLetter, Ruling
-from .standing import may_act_for
-from .tables import Tables
 from .verdicts import evaluate, matched_rules, why_denied
 
 DAY_MS = 86_400_000

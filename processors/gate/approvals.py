@@ -9,6 +9,16 @@ wins, and if more people are needed now the request is raised and earlier decisi
 
 from collections.abc import Mapping
 
+from sluicegate.processors import quorum
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.intake import Authentic
+from sluicegate.processors.masking.views import render
+from sluicegate.processors.policy import Effect, Verdict
+from sluicegate.processors.policy.profiles import strictest
+from sluicegate.processors.ruling import Cause, Ruling, Send
+from sluicegate.processors.separation import is_origin_known, may_decide, origin_set, speaking_groups
+from sluicegate.processors.standing import why_fallen
+from sluicegate.processors.tables import Tables
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import (
@@ -26,20 +36,11 @@ from sluicegate.schemas.grant import Signed
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.state import CountedDecision, Pending, Phase, Waiting
 
-from . import grants, quorum
-from .events import Event, Reason
+from . import grants
 from .grants import Approved, action_facts
-from .intake import Authentic
-from .masking.views import render
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
-from .policy import Effect, Verdict
-from .policy.profiles import strictest
 from .requirements import freeze, next_reminder_ms, reminder_ms, stricter
-from .ruling import Cause, Ruling, Send
-from .separation import is_origin_known, may_decide, origin_set, speaking_groups
-from .standing import why_fallen
-from .tables import Tables
 from .verdicts import evaluate, profile_that_counts
 
 MAX_EXCLUDED = 24

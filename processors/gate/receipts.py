@@ -7,17 +7,17 @@ changes nothing. Of what a receipt says beside its ids only known codes, the cla
 go on: an executor cannot write into `outcomes` or `audit` what it likes.
 """
 
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.release import Check
+from sluicegate.processors.ruling import Cause, Ruling
 from sluicegate.schemas.decision import Reconciliation
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt
 from sluicegate.schemas.state import Granted, Pending, Phase
 
-from .events import Event, Reason
 from .grants import claimed, grant_facts
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
-from .release import Check
-from .ruling import Cause, Ruling
 
 _ENDS = {
     Happened.EXECUTED: OutcomeKind.EXECUTED,

@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
+from sluicegate.processors.events import Reason
+from sluicegate.processors.masking.profile import BUILT_IN, Profile
+from sluicegate.processors.policy import Denial, Effect, Verdict, project
+from sluicegate.processors.policy.profiles import the_strictest
+from sluicegate.processors.tables import Tables
 from sluicegate.schemas.action import Action
-
-from .events import Reason
-from .masking.profile import BUILT_IN, Profile
-from .policy import Denial, Effect, Verdict, project
-from .policy.profiles import the_strictest
-from .tables import Tables
 
 MAX_RULES = 12
 """Rules named in records; an entry stays below 2 KB."""

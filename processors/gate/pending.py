@@ -7,10 +7,9 @@ runtime asks for the due time of every entry it puts or restores, and must not p
 import struct
 from typing import Final
 
+from sluicegate.processors.contract import Due, Put, StoreReader
 from sluicegate.schemas import codec
 from sluicegate.schemas.state import Pending, Phase
-
-from .contract import Due, Put, StoreReader
 
 STORE = "pending"
 CHANGELOG = "gate.pending.changelog"

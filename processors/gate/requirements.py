@@ -1,9 +1,8 @@
 """The frozen requirement of a request, the stricter of a frozen and a current one, and when people are reminded."""
 
+from sluicegate.processors.policy import Requirement
+from sluicegate.processors.policy.profiles import DEFAULT_PROFILE
 from sluicegate.schemas.approval import FrozenRequirement
-
-from .policy import Requirement
-from .policy.profiles import DEFAULT_PROFILE
 
 
 def freeze(requirement: Requirement, append_ms: int) -> FrozenRequirement:

@@ -6,18 +6,18 @@ Sinks: execution.<executor>, outcomes, audit.
 
 from dataclasses import dataclass
 
+from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.policy import Verdict
+from sluicegate.processors.ruling import Cause, Ruling, Send
+from sluicegate.processors.separation import origin_set
+from sluicegate.processors.tables import Tables
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.grant import Grant, Signed
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.state import Granted, Pending, Phase, Waiting
 
-from .events import Event, Reason
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
-from .policy import Verdict
-from .ruling import Cause, Ruling, Send
-from .separation import origin_set
-from .tables import Tables
 
 MAX_LIFE_MS = 3_600_000
 """The longest life of any grant: one hour."""

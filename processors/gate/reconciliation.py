@@ -1,12 +1,11 @@
 """Who may settle what became of an execution: a reconciler of that executor, outside the origin of the action."""
 
+from sluicegate.processors.events import Reason
+from sluicegate.processors.separation import is_origin_known, may_decide, origin_set
+from sluicegate.processors.tables import Tables
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Reconciliation
 from sluicegate.schemas.state import Pending, Phase
-
-from .events import Reason
-from .separation import is_origin_known, may_decide, origin_set
-from .tables import Tables
 
 
 def may_reconcile(

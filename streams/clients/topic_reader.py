@@ -16,6 +16,7 @@ from confluent_kafka import (
 from sluicegate.processors.contract import Position, Record
 from sluicegate.schemas.errors import AccessError, TimedOutError
 from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.runtime.records import headers_of
 
 from .kafka_errors import Trouble, explain, passes, patiently
 
@@ -176,12 +177,11 @@ class TopicReader:
     def _record(self, message: Message) -> Record:
         place: Any = (self.topic, message.partition(), message.offset())
         key, value = message.key(), message.value()
-        headers: Any = message.headers() or ()
         return Record(
             position=Position(*place),
             append_ms=message.timestamp()[1],
             key=_bytes(key),
-            headers=tuple(headers),
+            headers=headers_of(message),
             value=_bytes(value),
         )
 

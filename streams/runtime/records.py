@@ -59,7 +59,7 @@ class RecordReader:
                 f"`{topic}` does not carry log-append time; set `message.timestamp.type` with `sluicegate topics apply`"
             )
         position = Position(self.logical(topic), partition, offset)
-        return Record(position, append_ms, message.key(), _headers(message), message.value())
+        return Record(position, append_ms, message.key(), headers_of(message), message.value())
 
 
 def raise_for(error: KafkaError | None, topic: str) -> None:
@@ -79,7 +79,8 @@ def raise_for(error: KafkaError | None, topic: str) -> None:
         raise trouble
 
 
-def _headers(message: Message) -> Headers:
+def headers_of(message: Message) -> Headers:
+    """The headers, `UNREADABLE` when they cannot be read."""
     try:
         found: Any = message.headers()  # a list of (name, value or None); the stub says otherwise
     except (UnicodeDecodeError, ValueError, SystemError):

@@ -1,14 +1,17 @@
 """Small parts of the runtime: pace, watchdog, first start, global tables."""
 
 import time
+from typing import NoReturn
 
 import pytest
+from confluent_kafka import Message
 
 from sluicegate.processors.contract import Position, Record
 from sluicegate.schemas.errors import InvariantError
 from sluicegate.streams.runtime.first_start import check_first_start
 from sluicegate.streams.runtime.global_tables import GlobalTables
 from sluicegate.streams.runtime.pace import Pace
+from sluicegate.streams.runtime.records import UNREADABLE, headers_of
 from sluicegate.streams.runtime.task import stream_time
 from sluicegate.streams.runtime.watchdog import EXIT_STUCK, Watchdog
 from sluicegate.streams.testing import PassThrough
@@ -109,3 +112,16 @@ def test_executors_count_only_while_their_topic_exists() -> None:
     assert tables.unreachable == set()
     assert tables.reach(lambda _: frozenset())
     assert tables.current.reachable == set()
+
+
+class Misnamed(Message):
+    """A record with a header whose name is no text, as the client shows it."""
+
+    def headers(self) -> NoReturn:
+        """What the client raises, depending on its version."""
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+def test_a_header_name_that_is_no_text_ends_nobodys_reading() -> None:
+    """Any principal that may write to a shared topic could stop everyone who reads it."""
+    assert headers_of(Misnamed(topic="receipts")) == UNREADABLE

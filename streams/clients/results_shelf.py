@@ -11,6 +11,8 @@ from typing import Final
 from .results_chain import Arrived
 
 KEPT_BYTES: Final = 128 * 1024 * 1024
+BATCH_BYTES: Final = 2_500
+"""What a batch takes as an object beside its bytes: most results are a few bytes long."""
 _REMEMBERED: Final = 100_000
 
 Key = tuple[str, str]
@@ -35,13 +37,13 @@ class Shelf:
         self._whole: set[Key] = set()
 
     def put(self, key: Key, digest: bytes, batch: Arrived, size: int) -> None:
-        """Add a batch; `digest` is that of its exact bytes, so the same record twice is one."""
+        """Add a batch; `digest` is that of its exact bytes, so the same record twice is one. `size` is how many they are."""
         held = self._held.setdefault(key, _Held())
         if digest in held.batches:
             return
         held.batches[digest] = batch
-        held.size += size
-        self.size += size
+        held.size += size + BATCH_BYTES
+        self.size += size + BATCH_BYTES
         self._make_room()
 
     def batches(self, key: Key) -> tuple[Arrived, ...]:

@@ -4,7 +4,7 @@ import os
 
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.export import WithheldBatch
-from sluicegate.streams.clients.results_shelf import Shelf
+from sluicegate.streams.clients.results_shelf import BATCH_BYTES, Shelf
 from sluicegate.streams.clients.results_spool import IN_MEMORY_BYTES, Spool
 
 
@@ -21,22 +21,22 @@ def put(shelf: Shelf, number: int, part: int = 0) -> tuple[str, str]:
         source_digest=bytes(32),
         withheld_at_ms=1,
     )
-    shelf.put(key, sha256(bytes([number, part])), batch, 100)
+    shelf.put(key, sha256(b"%d %d" % (number, part)), batch, 100)
     return key
 
 
 def test_the_oldest_unread_is_dropped_first_and_known_to_be_gone() -> None:
     """Room is made for what comes; what was dropped has to be read back."""
-    shelf = Shelf(250)
+    shelf = Shelf(250 + 2 * BATCH_BYTES)
     first, second, third = (put(shelf, number) for number in range(3))
     assert [len(shelf.batches(key)) for key in (first, second, third)] == [0, 1, 1]
     assert [shelf.is_gone(key) for key in (first, second, third)] == [True, False, False]
-    assert shelf.size == 200
+    assert shelf.size == 200 + 2 * BATCH_BYTES
 
 
 def test_what_somebody_waits_for_stays() -> None:
     """Whatever else arrives."""
-    shelf = Shelf(250)
+    shelf = Shelf(250 + 2 * BATCH_BYTES)
     waited_for = "ops", "ac-0"
     shelf.pin(waited_for)
     for number in range(5):
@@ -53,9 +53,17 @@ def test_a_copy_takes_no_room_and_what_is_read_is_let_go() -> None:
     key = put(shelf, 1)
     put(shelf, 1)
     put(shelf, 1, part=1)
-    assert (len(shelf.batches(key)), shelf.size) == (2, 200)
+    assert (len(shelf.batches(key)), shelf.size) == (2, 200 + 2 * BATCH_BYTES)
     shelf.forget(key)
     assert (shelf.batches(key), shelf.size) == ((), 0)
+
+
+def test_many_small_results_take_no_more_memory_than_a_large_one() -> None:
+    """An agent that asks for one result in a thousand keeps the others for nothing, and they are a few bytes each."""
+    shelf = Shelf(1_000_000)
+    keys = [put(shelf, number) for number in range(1_000)]
+    kept = [key for key in keys if shelf.batches(key)]
+    assert len(kept) == 1_000_000 // (100 + BATCH_BYTES)
 
 
 def test_what_was_read_back_is_whole_while_somebody_waits() -> None:

@@ -9,8 +9,9 @@ Refuses to guess what is harmless: an unknown column is free text, wherever it i
 looks like an identifier; base64 that decodes to no text is masked. `keep` is the operator's signed word, believed unless the
 column holds a longer identifier of the same batch.
 
-First form. There is no vocabulary of names yet: a name that is in no identifier column of its batch, in lower case, and
-without a title or label is not found; nor is one listed in `ordinary_words`. Spaced-out letters are found by the check only.
+First form. There is no vocabulary of names yet: a name that is in no identifier column of its batch, in lower case or in up to
+three capitals a word (`MIA LI` could be two codes), and without a title or label is not found; nor is one listed in
+`ordinary_words`. Spaced-out letters, and names of eight letters or more inside longer words, are found by the check only.
 
 Where things are: `profile` (`profile_reading`, `identifiers`, `*.yaml`) says what to do; `masking` takes a batch, `text` what
 people look at; `records` walks JSON (`json_tree`) by its `columns`; `free_text` joins `known_values`, `detectors`, `names`

@@ -12,6 +12,7 @@ Codes: `media-type`, `unreadable`, `structure` (records, order, keys or text tha
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -25,7 +26,7 @@ from .profile import Column, Profile
 _JSON: Final = ("application/json", "application/x-ndjson")
 _SHOWN_AGE: Final = 89
 _YEAR_DIGITS: Final = 4
-_LONG_NUMBER: Final = 9
+_LONG_NUMBER: Final = re.compile(r"-?(?:[0-9]{9,}(?:\.0*)?|(?=[0-9.]{10,}[eE])[0-9]*\.[0-9]+[eE]\+?[0-9]+)")
 
 
 class _Number(str):
@@ -92,7 +93,7 @@ class _Look:
 
     def text(self, raw: str, masked: str, *, free: bool) -> None:
         """Compare two texts: what is left is the raw one's, in its order, and holds no shape."""
-        left = without_forms(masked, self.secret, self.reasons)
+        left = without_forms(masked, self.secret, self.reasons, raw=raw)
         self.reasons.update(shapes(left, self.columns))
         if not self.columns.masks(Kind.DATE) and not _in_order(left.split(), raw):
             self.reasons.add("structure")
@@ -121,7 +122,7 @@ class _Look:
         if raw != masked or type(raw) is not type(masked):
             self.reasons.add("kept-changed")
         for text in _texts(masked):
-            without_forms(text, self.secret, self.reasons)
+            without_forms(text, self.secret, self.reasons, raw=text)
             self.kept.append(text)
 
     def _compare_members(self, raw: _Members, masked: Any, place: _Place) -> None:
@@ -145,7 +146,7 @@ class _Look:
             form_of(raw) is None and (kind := self.columns.keys(place.path, raw)) and self.columns.masks(kind)
         ):
             self.reasons.add("key")
-        left = without_forms(masked, self.secret, self.reasons)
+        left = without_forms(masked, self.secret, self.reasons, raw=raw)
         self.reasons.update(shapes(left, self.columns))
         self.checks.append((left, False))
 
@@ -182,7 +183,7 @@ class _Look:
         age = column.holds is Kind.AGE and masked == raw and raw.isdigit() and int(raw[:4]) <= _SHOWN_AGE
         if form_of(masked) is None and not year and not age:
             self.reasons.add("column")
-        without_forms(masked, self.secret, self.reasons)
+        without_forms(masked, self.secret, self.reasons, raw=raw)
         if form_of(raw) is not None or year or age:
             return []
         self.literals.add(raw)
@@ -191,17 +192,22 @@ class _Look:
     def _compare_number(self, raw: str, masked: _Number, *, free: bool) -> None:
         if raw != masked:
             self.reasons.add("structure")
-        digits = len(masked.split(".")[0].lstrip("-"))
-        if free and digits >= _LONG_NUMBER and self.columns.masks(Kind.NUMBER):
-            self.reasons.add("digits")
+        if free:
+            self.checks.append((masked, False))
+            if _LONG_NUMBER.fullmatch(masked) and self.columns.masks(Kind.NUMBER):
+                self.reasons.add("digits")
 
     def _search(self) -> None:
         seen: set[tuple[str, bool]] = set(self.checks)
         if any(self.literals.found(text, singles=free) for text, free in seen):
             self.reasons.add("known-value")
+        if self.literals.found_within([text for text, _ in self.checks]):
+            self.reasons.add("known-value")
         if any(self.literals.found_encoded(text) for text, _ in seen):
             self.reasons.add("known-value-encoded")
-        if any(self.literals.found_in_kept(text) for text in set(self.kept)):
+        if any(self.literals.found_in_kept(text) for text in set(self.kept)) or self.literals.found_within(
+            self.kept
+        ):
             self.reasons.add("known-value-in-kept")
 
 

@@ -4,10 +4,14 @@ INVARIANT: shares nothing with `columns` but the profile's words; what one misre
 """
 
 import re
-from typing import Final
+from functools import lru_cache
+from typing import Final, TypeVar
 
 from .identifiers import Kind, Operator, Reading
 from .profile import Column, Profile
+
+Said = TypeVar("Said")
+_Rank = tuple[bool, int, int]
 
 DATA: Final = "*"
 """In a path: a key that is data, not a name."""
@@ -18,17 +22,9 @@ class CheckColumns:
 
     def __init__(self, profile: Profile) -> None:
         self._operators = profile.operators
-        self._columns = [
-            (_expression(path), _rank(path, at), said) for at, (path, said) in enumerate(profile.columns)
-        ]
-        self._keys = [
-            (_expression(path), _rank(path, at), said) for at, (path, said) in enumerate(profile.keys)
-        ]
-        self._names = {
-            path.rpartition(".")[2].replace("_", "").replace("-", "").lower()
-            for path, _ in profile.columns
-            if path[-1] != "*"
-        }
+        self._columns = _ranked(profile.columns)
+        self._keys = _ranked(profile.keys)
+        self._names = _last_names(profile.columns)
         self._seen: dict[str, Column | None] = {}
 
     def at(self, path: str) -> Column | None:
@@ -73,7 +69,22 @@ def lower_name(name: str) -> str:
     return re.sub("_+", "_", spelled).strip("_") or DATA
 
 
-def _rank(path: str, at: int) -> tuple[bool, int, int]:
+@lru_cache(maxsize=128)
+def _ranked(entries: tuple[tuple[str, Said], ...]) -> tuple[tuple[re.Pattern[str], _Rank, Said], ...]:
+    """Entries with their expressions; a gate asks for the same ones with every view."""
+    return tuple((_expression(path), _rank(path, at), said) for at, (path, said) in enumerate(entries))
+
+
+@lru_cache(maxsize=128)
+def _last_names(entries: tuple[tuple[str, Column], ...]) -> frozenset[str]:
+    return frozenset(
+        path.rpartition(".")[2].replace("_", "").replace("-", "").lower()
+        for path, _ in entries
+        if path[-1] != "*"
+    )
+
+
+def _rank(path: str, at: int) -> _Rank:
     names = path.removeprefix("$.").split(".")
     return (not names[-1].startswith("*") and not names[-1].endswith("*"), len(names), at)
 

@@ -12,9 +12,13 @@ _LONGEST_WINDOW: Final = 10
 _SHORTEST_DIGITS: Final = 5
 _SURE: Final = 4
 """Letters and digits from which a literal counts in a kept column too."""
+_GLUED: Final = 8
+"""Letters and digits from which a literal counts inside a longer word and across words: `ava li` is in `available`."""
 _EMPTY: Final = frozenset(
     {"", "na", "none", "null", "unknown", "nil", "n", "y", "yes", "no", "test", "other", "self"}
 )
+_UNSEEN: Final = "\u115f\u1160\u3164\uffa0"
+"""Letters without a shape."""
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,4096}")
 
 
@@ -64,8 +68,28 @@ class Literals:
                 return True
         return False
 
+    def found_within(self, texts: Sequence[str]) -> bool:
+        """Whether a long literal is spelt by what follows each other, whatever is around it and between its letters."""
+        heads: dict[str, list[str]] = {}
+        for literal in self._whole:
+            if len(literal) >= _GLUED and not literal.isdigit():
+                heads.setdefault(literal[:_GLUED], []).append(literal)
+        if not heads:
+            return False
+        spelt = "".join(word for text in texts for word in _words(text)).casefold()
+        return any(
+            spelt.startswith(literal, at)
+            for at in range(len(spelt) - _GLUED + 1)
+            for literal in heads.get(spelt[at : at + _GLUED], ())
+        )
+
     def found_in_kept(self, text: str) -> bool:
-        """Whether a long literal stands in a column that was said to identify nobody."""
+        """Whether a long literal stands in a column that was said to identify nobody, as it is or encoded."""
+        return self._long(text) or any(
+            self._long(decoded) for token in _ENCODED.findall(text) for decoded in _decoded(token)
+        )
+
+    def _long(self, text: str) -> bool:
         folded = [word.casefold() for word in _words(text)]
         return any(
             window in self._whole and len(window) >= _SURE
@@ -93,7 +117,11 @@ class Literals:
 def _words(text: str) -> list[str]:
     if not text.isascii():
         apart = unicodedata.normalize("NFKD", text)
-        text = "".join(char for char in apart if unicodedata.category(char) not in {"Mn", "Cf", "Me"})
+        text = "".join(
+            " " if char in _UNSEEN else char
+            for char in apart
+            if unicodedata.category(char) not in {"Mn", "Cf", "Me"}
+        )
     return "".join(char if char.isalnum() else " " for char in text).split()
 
 

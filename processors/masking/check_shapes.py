@@ -15,7 +15,7 @@ from .check_columns import CheckColumns
 from .identifiers import Kind
 
 _FORM: Final = re.compile(r"<([a-z-]{2,12})(?::([a-z2-7]{24})|-[1-9][0-9]{0,5})?>")
-_LOOK_ALIKE: Final = re.compile(r"<\s?[a-z-]{2,12}\s?:\s?[a-zA-Z0-9]{12,64}\s?>")
+_LOOK_ALIKE: Final = re.compile(r"<\s?([a-z-]{2,12})\s?:\s?[a-zA-Z0-9]{12,64}\s?>")
 _KINDS: Final = frozenset(kind.value for kind in Kind)
 
 _LONG_DIGITS: Final = re.compile(r"[0-9]{5,}")
@@ -35,16 +35,18 @@ _TITLE: Final = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+")
 _LINK: Final = re.compile(r"https?://|\bwww\.[a-z]", re.IGNORECASE)
 
 
-def without_forms(text: str, secret: bytes, reasons: set[str]) -> str:
-    """The text with every true form as a space; a form that proves nothing is a reason."""
+def without_forms(text: str, secret: bytes, reasons: set[str], *, raw: str) -> str:
+    """The text with every true form as a space; a form that proves nothing is a reason, markup of the raw text is no form."""
 
     def space(match: re.Match[str]) -> str:
+        if match[1] not in _KINDS and match[2] is None and match[0] in raw:
+            return match[0]
         if match[1] not in _KINDS or (match[2] is not None and not _proves(match[1], match[2], secret)):
             reasons.add("surrogate")
         return " "
 
     left = _FORM.sub(space, text)
-    if _LOOK_ALIKE.search(left):
+    if any(match[1] in _KINDS or match[0] not in raw for match in _LOOK_ALIKE.finditer(left)):
         reasons.add("surrogate")
     return left
 

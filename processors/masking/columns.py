@@ -33,8 +33,8 @@ class Columns:
     """
 
     def __init__(self, profile: Profile) -> None:
-        self._entries = _Entries([_Entry(path, column) for path, column in profile.columns])
-        self._keys = _Entries([_Entry(path, kind) for path, kind in profile.keys])
+        self._entries = _entries(profile.columns)
+        self._keys = _entries(profile.keys)
         self._known: dict[Path, Column | None] = {}
 
     def column(self, path: Path) -> Column | None:
@@ -79,6 +79,11 @@ class _Entries(Generic[Said]):
         named = self._by_name.get(_closed(path[-1]), []) if path else []
         # A name written out beats one with `*`, so the others are asked only when none of these fits.
         return _best(named, path) or _best(self._others, path)
+
+
+@lru_cache(maxsize=128)
+def _entries(said: tuple[tuple[str, Said], ...]) -> _Entries[Said]:
+    return _Entries([_Entry(path, one) for path, one in said])
 
 
 def _best(entries: "list[tuple[int, _Entry[Said]]]", path: Path) -> Said | None:

@@ -49,7 +49,7 @@ def _labelled(kind: Kind, labels: str) -> Detector:
 
 DETECTORS: Final = (
     Detector(Kind.EMAIL, r"""[^\s@<>"',;:()\[\]{}=]+ ?@ ?[^\s@<>"',;:()\[\]{}=]*[^\s@<>"',;:()\[\]{}=.!?]"""),
-    Detector(Kind.EMAIL, r"""[^\s@<>"',;:()\[\]{}=]*@[^\s@<>"',;:()\[\]{}=]*"""),
+    Detector(Kind.EMAIL, r"""[^\s@<>"',;:()\[\]{}=]*@[^\s<>"',;:()\[\]{}=]*"""),
     Detector(Kind.EMAIL, rf"(?i)[\w.+-]+ ?[\[( ](?:at|@)[\]) ] ?[\w-]+ ?(?:[\[( ]dot[\]) ]|\.) ?{_TOP}\b"),
     Detector(Kind.URL, r"""(?i)\b(?:https?|ftps?|sftp|file|s3|wss?|mailto|tel|jdbc:\w+)://?[^\s<>"']+"""),
     Detector(Kind.URL, r"""(?i)\bwww\.[^\s<>"']+"""),
@@ -73,7 +73,7 @@ DETECTORS: Final = (
     Detector(Kind.PHONE, r"(?:^|[^\d])(\d{3}[ .-]\d{7})(?:[^\d]|$)", 1),
     Detector(Kind.PHONE, rf"(?:^|[^\d-])(\d{{3}}[-.]\d{{4}}{_EXTENSION})(?:[^\d-]|$)", 1),
     Detector(Kind.PHONE, rf"(?:^|[^\d.:-])(0\d{{1,5}}[ /\-]\d{{2,}}(?:[ \-]?\d{{2,}}){{0,4}}{_EXTENSION})", 1),
-    Detector(Kind.PHONE, rf"(?i)(?:phone|tel|telephone|mobile|cell|fax|call|text|whatsapp|reach)[^0-9\n+]{{0,14}}?(\+?\(?\d[\d ().\-/]{{3,18}}\d{_EXTENSION})", 1),
+    Detector(Kind.PHONE, rf"(?i)(?:^|[^\pL])(?:(?:cell|tele)?phone|tel|mobile|cell|fax|call|text|whatsapp|reach)[^0-9\n+]{{0,14}}?(\+?\(?\d[\d ().\-/]{{3,18}}\d{_EXTENSION})", 1),
     Detector(Kind.CARD, r"\d(?:[ -]?\d){12,18}"),
     Detector(Kind.CARD, r"(?i)(?:ending|ends)(?: in| with)?[ :#-]{1,3}(\d{4})\b", 1),
     Detector(Kind.CARD, r"(?i)last[ _-]?(?:four|4)(?: digits)?(?: of)?(?: is| are)?[^0-9\n]{0,12}?(\d{4})\b", 1),
@@ -92,6 +92,7 @@ DETECTORS: Final = (
     Detector(Kind.USER, r"(?i)\b[a-z]+(?:[._-][a-z]+)+[._-]?\d{3,}\b"),
     Detector(Kind.STREET, r"(?i)\b\d{1,6}[a-z]?(?: [\w.'-]+){1,4} (?:street|avenue|ave|road|rd|lane|boulevard|blvd|terrace|parkway|pkwy|highway|hwy|trail|crescent)\b\.?"),
     Detector(Kind.STREET, r"\b\d{1,6}[A-Za-z]?(?: [\w.'-]+){1,4} (?:St|Street|Drive|Dr|Court|Ct|Place|Pl|Way|Square|Sq|Circle|Cir|Loop|Row|Walk|Path|Close|DRIVE|COURT|PLACE|WAY|SQUARE|CIRCLE)\b\.?"),
+    Detector(Kind.STREET, r"(?i)\b\d{3,5}(?: [\pL.'-]+){1,2} (?:drive|court|place|way|square|circle|loop|row|walk|path)\b"),
     Detector(Kind.STREET, r"(?i)\b(?:apt|apartment|suite|ste|unit|flat|p\.? ?o\.? ?box)\.? ?#? ?\d+[a-z]?\b"),
     Detector(Kind.STREET, r"(?i)[\pL-]+(?:stra(?:ß|ss)e|str\.|weg|platz|gasse|allee) \d+ ?[a-z]?\b"),
     Detector(Kind.ZIP, r"\b\d{5}-\d{4}\b"),

@@ -16,6 +16,11 @@ _ODD: Final = {
     "\u2215": "/",
     "\u2236": ":",
     "\u30fb": ".",
+    # Letters that are not seen: the fillers of Hangul.
+    "\u115f": " ",
+    "\u1160": " ",
+    "\u3164": " ",
+    "\uffa0": " ",
 }
 
 

@@ -1,5 +1,6 @@
 """Mask one text: forms that are already there stay, and everything between them is searched."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
@@ -15,6 +16,7 @@ from .operators import FORM, Operators
 from .profile import Profile
 from .spans import Span, merged
 
+_BREAK: Final = re.compile(r"\\[nrt]")
 _DEEPEST: Final = 3
 """Encodings within encodings that are looked into; what is deeper is masked."""
 
@@ -43,12 +45,16 @@ class FreeText:
     def spans(self, text: str, *, free: bool, depth: int = 0) -> list[Span]:
         """Where identifiers are."""
         folded = fold(text)
-        found = [*self._known.find(folded.text, free=free), *self._detection.find(folded.text)]
+        found = [*self.known(folded.text, free=free), *self._detection.find(folded.text)]
         if Kind.NAME in self._kinds:
             found += self._names.find(folded.text, free=free)
         if Kind.ENCODED in self._kinds:
             found += encodings.find(folded.text, self._inner(free=free, depth=depth))
         return merged(folded.span(span) for span in found if span.kind in self._kinds)
+
+    def known(self, text: str, *, free: bool) -> list[Span]:
+        """Where the batch's own identifiers are in a folded text."""
+        return list(self._known.find(_BREAK.sub("  ", text) if "\\" in text else text, free=free))
 
     def _inner(self, *, free: bool, depth: int) -> Callable[[str], bool]:
         return lambda text: depth >= _DEEPEST or bool(self.spans(text, free=free, depth=depth + 1))

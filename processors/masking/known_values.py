@@ -32,6 +32,7 @@ class KnownValues:
     def __init__(self) -> None:
         self._sure: dict[str, Any] = {}
         self._weak: dict[str, Kind] = {}
+        self._partners: dict[str, set[str]] = {}
 
     def add(self, kind: Kind, literal: str) -> None:
         """Know a literal: its words in order, written together, and for dates in other forms."""
@@ -41,13 +42,14 @@ class KnownValues:
         if len(words) == 1 and (words[0].isalpha() or len(words[0]) < _SURE_DIGITS):
             self._weak.setdefault(words[0], kind)
             return
-        self._sequence(words, kind)
-        self._sequence(["".join(words)], kind)
+        self._joined(words, kind)
         match kind:
             case Kind.NAME:
                 self.add_names(words)
             case Kind.EMAIL:
                 self.add_local_part(literal)
+            case Kind.USER:
+                self._pairs(words)
             case Kind.BIRTH_DATE:
                 self._dates(literal)
             case _ if words[-1].isdigit() and len(words[-1]) >= _SURE_DIGITS:
@@ -57,8 +59,8 @@ class KnownValues:
         """What stands before the @ of an address, when it is more than one word."""
         words = [word for word, _, _ in _words(address.split("@", maxsplit=1)[0])]
         if len(words) > 1:
-            self._sequence(words, Kind.EMAIL)
-            self._sequence(["".join(words)], Kind.EMAIL)
+            self._joined(words, Kind.EMAIL)
+            self._pairs(words)
 
     def add_names(self, parts: Sequence[str]) -> None:
         """Names of one person: each, and any two in both orders."""
@@ -66,22 +68,43 @@ class KnownValues:
         for word in words:
             if len(word) > 1 and word not in _NOTHING:
                 self._weak.setdefault(word, Kind.NAME)
-        for one, other in permutations(words[:_MOST_NAMES], 2):
-            if len(one) > 1 and len(other) > 1:
-                self._sequence([one, other], Kind.NAME)
-                self._sequence([one + other], Kind.NAME)
+        self._pairs(words)
+
+    def _pairs(self, words: Sequence[str]) -> None:
+        """Any two of a person's names, which may hide in an account name or an address, in both orders."""
+        names = [word for word in words if len(word) > 1 and word.isalpha()][:_MOST_NAMES]
+        for one, other in permutations(names, 2):
+            self._sequence([one, other], Kind.NAME)
+            self._sequence([one + other], Kind.NAME)
+            self._partners.setdefault(one, set()).add(other)
+
+    def _joined(self, words: Sequence[str], kind: Kind) -> None:
+        self._sequence(words, kind)
+        self._sequence([word for word, _, _ in _words("".join(words))], kind)
 
     def find(self, text: str, *, free: bool) -> Iterator[Span]:
         """Known literals in a folded text; single names and short numbers only in free text."""
         if not self._sure and not self._weak:
             return
         words = _words(text)
+        yield from self._apart(text, words)
         for at, (word, start, end) in enumerate(words):
             branch = self._sure.get(word)
             if branch is not None:
                 yield from self._along(text, words, at, branch)
             if free and word in self._weak and _stands_out(text, word, start, end):
                 yield Span(start, end, self._weak[word])
+
+    def _apart(self, text: str, words: list[tuple[str, int, int]]) -> Iterator[Span]:
+        """Two names of one person with anything between them: `first: mia, last: li`."""
+        names = [word for word in words if word[0] in self._partners]
+        for at, one in enumerate(names):
+            for other in names[at + 1 : at + 1 + _MOST_NAMES]:
+                # One of them is more than an ordinary word here: `will` and `day` are two words, and could be a person.
+                if other[0] in self._partners[one[0]] and (
+                    _stands_out(text, *one) or _stands_out(text, *other)
+                ):
+                    yield from (_widened(text, Span(start, end, Kind.NAME)) for _, start, end in (one, other))
 
     def _along(
         self, text: str, words: list[tuple[str, int, int]], at: int, branch: dict[str, Any]
@@ -115,6 +138,9 @@ class KnownValues:
                 for y in (year, year[2:]):
                     for order in ([m, d, y], [d, m, y], [y, m, d]):
                         self._sequence(order, Kind.BIRTH_DATE)
+                    for nth in ("st", "nd", "rd", "th") if m == name else ():
+                        for order in ([m, d, nth, y], [d, nth, m, y], [d, nth, "of", m, y], [d, "of", m, y]):
+                            self._sequence(order, Kind.BIRTH_DATE)
         for order in ([year, month, day], [month, day, year], [day, month, year]):
             self._sequence(["".join(order)], Kind.BIRTH_DATE)
 

@@ -1,7 +1,8 @@
 """Names of people in free text without a vocabulary: by labels, by titles, by capitals, by script.
 
 The line: two or more capitalised words in a row are a name unless all are ordinary words; one alone is a name when it stands
-inside a sentence or is the whole text, and is not ordinary. Words in capitals only (`JFK`, `USA`) are codes, except after a label.
+inside a sentence or is the whole text, and is not ordinary. Words in capitals only (`JFK`, `USA`) are codes, except after a label,
+and except two or more side by side of which one has four letters (`MIA JACKSON`).
 Text without capitals gives up only what labels and titles name, and what the batch's own columns hold. Runs of letters of a script without capitals
 (Chinese, Arabic, Hebrew ...) are names: nothing here can read them.
 """
@@ -40,8 +41,16 @@ _LABELLED: Final[Any] = re2.compile(
 _SAYS: Final[Any] = re2.compile(
     r"(?i)(?:^|[^\pL])(?:name is|name's|i am called|named) ([\pL'-]+(?: [\pL'-]+)?)"
 )
+_CAPITALS: Final[Any] = re2.compile(r"\b\p{Lu}[\p{Lu}'-]+(?:(?: |/|, ?)\p{Lu}[\p{Lu}'-]+)+\b")
+_HUMP: Final[Any] = re2.compile(r"\p{Ll}\p{Lu}\p{Ll}")
+_NO_CODE: Final = 4
+_SHORT: Final = 80
+_WHOLE: Final = range(2, 5)
 _REVERSED: Final[Any] = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
 _SCRIPT: Final[Any] = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
+_NEXT: Final[Any] = re2.compile(
+    r"[^\pL\pN.!?:\s]{1,3}[ \t]?(\p{Lu}[\p{Ll}'-]+)|[ \t]{1,3}[^\pL\pN.!?:\s]{0,3}(\p{Lu}[\p{Ll}'-]+)"
+)
 _CONTRACTION: Final[Any] = re2.compile(r"'(?:s|m|d|t|ll|ve|re)$")
 _TOKEN: Final[Any] = re2.compile(r"[\p{L}'-]+")
 
@@ -62,6 +71,24 @@ class Names:
             yield from _trimmed(match, 0)
         for match in _RUN.finditer(text) if free else ():
             yield from self._run(text, match)
+        for match in _CAPITALS.finditer(text) if free else ():
+            yield from self._capitals(match)
+        if free and len(text) <= _SHORT:
+            yield from self._whole(text)
+
+    def _whole(self, text: str) -> Iterator[Span]:
+        """A text of two to four capitalised words and nothing else, whatever stands between them."""
+        words = list(_TOKEN.finditer(text))
+        if len(words) in _WHOLE and all(
+            word[0][0].isupper() and not word[0].isupper() and not self._is_word(word[0]) for word in words
+        ):
+            yield Span(words[0].start(), words[-1].end(), Kind.NAME)
+
+    def _capitals(self, match: Any) -> Iterator[Span]:
+        """Words in capitals only, side by side: a name, unless all are as short as codes are."""
+        words = [word for word in _TOKEN.finditer(match[0]) if not self._is_word(word[0])]
+        if len(words) > 1 and any(len(word[0]) >= _NO_CODE for word in words):
+            yield Span(match.start() + words[0].start(), match.start() + words[-1].end(), Kind.NAME)
 
     def _run(self, text: str, match: Any) -> Iterator[Span]:
         start, end = match.span()
@@ -80,10 +107,17 @@ class Names:
         if (
             alone
             and _begins_sentence(text, words[0][0])
+            and not self._goes_on(text, words[0][1])
+            and not _HUMP.search(words[0][2])
             and text[: words[0][0]] + text[words[0][1] :].strip(" .!?")
         ):
             return
         yield Span(words[0][0], min(end, words[-1][1] + _digits(text, words[-1][1])), Kind.NAME)
+
+    def _goes_on(self, text: str, end: int) -> bool:
+        """Whether another capitalised word follows behind a joiner: `Mia_Jackson`, `Mia (Jackson)`."""
+        follows = _NEXT.match(text, end)
+        return follows is not None and not self._is_word(follows[1] or follows[2])
 
     def _is_word(self, word: str) -> bool:
         plain = _CONTRACTION.sub("", word.casefold()).strip("'-")
@@ -101,6 +135,8 @@ def _digits(text: str, at: int) -> int:
 
 
 def _begins_sentence(text: str, at: int) -> bool:
+    if at and text[at - 1] in ".:;":  # `Mia;Jackson`: what follows without a space goes on
+        return False
     before = text[:at].rstrip(" \"'([*-#>")
     return not before or before[-1] in ".!?:\n\r;•"
 

@@ -1,22 +1,49 @@
 """Mask JSON records by their places: column policy, keys that are data, JSON within text, and free text for the rest."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sluicegate.schemas.errors import RecordError
 
 from .columns import Columns, Path, spelled
+from .folding import fold
 from .free_text import FreeText
 from .identifiers import Kind, Operator, Reading
 from .json_tree import Array, Edit, Node, Object, Scalar, edited, quoted, read
 from .known_values import KnownValues
 from .operators import FORM, NUMBERED, Operators
 from .profile import Column, Profile
+from .spans import Span
 
 _UNKNOWN: Final = Column(Reading.TEXT)
 _LONG_NUMBER: Final = 9
 """Digits from which a bare whole number in an unknown column is taken for an identifier, not for an amount."""
 _GREATEST_AGE: Final = 89
+
+
+class _Keys:
+    """The keys of one object, which must stay different; linear in their number."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._taken = set(names)
+        self._last: Counter[Kind] = Counter()
+
+    def own(self, kind: Kind, new: str) -> str:
+        """This new key, or a numbered tag when it is there already."""
+        if new in self._taken:
+            return self.numbered(kind)
+        self._taken.add(new)
+        return new
+
+    def numbered(self, kind: Kind) -> str:
+        """The next tag of a kind that no key of the object has."""
+        while True:
+            self._last[kind] += 1
+            new = f"<{kind}-{self._last[kind]}>"
+            if new not in self._taken:
+                self._taken.add(new)
+                return new
 
 
 class Records:
@@ -92,13 +119,12 @@ class Records:
                     yield Edit(node.start, node.end, quoted(new))
 
     def _edited_members(self, node: Object, path: Path, inherited: Column | None) -> Iterator[Edit]:
-        taken = {key.value or "" for key, _ in node.members}
+        keys = _Keys(key.value or "" for key, _ in node.members)
         for key, value in node.members:
             name = key.value or ""
             kind = self._key_kind(name, path)
             if kind is not None:
-                new = self._new_key(kind, name, taken)
-                taken.add(new)
+                new = self._new_key(kind, name, keys)
                 self.text.counts[kind.value] += 1
                 yield Edit(key.start, key.end, quoted(new))
             yield from self.edits(value, (*path, _step(name, kind)), inherited)
@@ -126,10 +152,17 @@ class Records:
         return new
 
     def _number(self, value: str, *, free: bool) -> str:
-        digits = sum(map(str.isdigit, value.split(".", maxsplit=1)[0]))
-        if digits < _LONG_NUMBER or not free:
+        if not free:
             return value
-        return self.text.masked(value.lstrip("-"), free=True)
+        spans = self.text.known(value, free=True)
+        if not spans and not _is_long(value):
+            return value
+        kind = spans[0].kind if spans else Kind.NUMBER
+        new = self._operators.replace(kind, value.lstrip("-"))
+        if new == value.lstrip("-"):
+            return value
+        self.text.counts[kind.value] += 1
+        return new
 
     # Keys.
 
@@ -145,15 +178,18 @@ class Records:
         if FORM.search(key):
             return Kind.ENCODED
         spans = self.text.spans(key, free=" " in key or not key.isascii())
+        # Who writes a batch writes its keys: a name of its own columns is one there too.
+        spans = spans or [span for span in self.text.known(fold(key).text, free=True) if self._masks(span)]
         return spans[0].kind if spans else None
 
-    def _new_key(self, kind: Kind, key: str, taken: set[str]) -> str:
+    def _new_key(self, kind: Kind, key: str, keys: _Keys) -> str:
         new = self._operators.replace(kind, key)
-        if FORM.fullmatch(new) is None or new == f"<{kind}>" or new in taken:
-            number = 1
-            while (new := f"<{kind}-{number}>") in taken:
-                number += 1
-        return new
+        return (
+            keys.numbered(kind) if FORM.fullmatch(new) is None or new == f"<{kind}>" else keys.own(kind, new)
+        )
+
+    def _masks(self, span: Span) -> bool:
+        return self._profile.operator(span.kind) is not Operator.KEEP
 
     # Columns.
 
@@ -169,6 +205,15 @@ class Records:
 def _passed_on(column: Column | None) -> Column | None:
     """What an object passes on to fields that the profile does not know: a kind, never a way of reading."""
     return column if column is not None and isinstance(column.holds, Kind) else None
+
+
+def _is_long(number: str) -> bool:
+    """Whether a number may be an identifier: many digits and no fraction, however it is written."""
+    mantissa, _, exponent = number.lower().lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    if exponent:
+        return len(whole + fraction) >= _LONG_NUMBER and not exponent.startswith("-")
+    return len(whole) >= _LONG_NUMBER and not fraction.strip("0")
 
 
 def _step(key: str, kind: Kind | None) -> str:

@@ -22,6 +22,8 @@ from .visible import visible, without_tags
 
 MAX_VIEW_BYTES: Final = 64 * 1024
 """Longest text of a view; a longer one is replaced by a short one that cannot be approved."""
+MAX_FIELDS: Final = 1_500
+"""Most keys and values of the arguments; nobody reads more, and each costs the gate some time."""
 MAX_QUOTED: Final = 8_000
 """Characters of one quoted string after masking; a longer one is cut, and the view with it."""
 CUT: Final = "cut"
@@ -38,7 +40,7 @@ def render(action: Action, shown: Sequence[str], profile: Profile) -> View:
     fields = {"type": action.type, "agent": action.agent, "action": action.action_id}
     # Before masking: an agent must not decide how long the gate works on one action.
     size = _size(action)
-    if size is None or size > MAX_VIEW_BYTES:
+    if size is None or size > MAX_VIEW_BYTES or _fields(action.arguments) > MAX_FIELDS:
         return _cut(fields, size)
     said = fields | ({} if action.supersedes is None else {"supersedes": action.supersedes})
     rendering = _Rendering(tuple(tuple(path.split(".")) for path in shown))
@@ -52,6 +54,16 @@ def _size(action: Action) -> int | None:
         return len(canonical_json({"arguments": action.arguments, "summary": action.summary}))
     except (ValueError, TypeError, RecursionError):
         return None
+
+
+def _fields(value: Any) -> int:
+    """Keys and values at all depths."""
+    match value:
+        case dict():
+            return len(value) + sum(map(_fields, value.values()))
+        case list():
+            return sum(map(_fields, value))
+    return 1
 
 
 def _cut(fields: Mapping[str, str], size: int | None) -> View:

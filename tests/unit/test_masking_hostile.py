@@ -122,3 +122,104 @@ def test_no_error_or_repr_shows_a_body() -> None:
     result = mask("application/json", b'{"city": "Canary"}', PROFILE, SECRET)
     assert "Canary" not in repr(result)
     assert "Canary" not in repr(mask("application/json", b'{"city": "Canary"', PROFILE, SECRET))
+
+
+PERSON: dict[str, Any] = {
+    "name": {"first_name": "Isabella", "last_name": "Ito"},
+    "user_id": "isabella_ito_4711",
+    "dob": "1990-04-05",
+}
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "isabella\\nito",
+        "first: isabella, last: ito",
+        "isabella</b> <i>ito",
+        "isabella of the ito family",
+        "ISABELLAITO4711 isabellaito_4711",
+        "isabella\u3164ito",
+        "5th of April 1990",
+        "5th april, 1990",
+    ],
+)
+@pytest.mark.parametrize("field", ["remarks", "city"])
+def test_what_the_batch_knows_is_found_however_it_is_joined(about: str, field: str) -> None:
+    """Anything between two names of one person, an account name without its underscores, a birthday as it is spoken."""
+    masked = out({**PERSON, field: about})[field]
+    assert "<" in masked
+    assert not {"isabella", "ito", "1990"} & set(masked.casefold().replace("ito4711", "ito").split())
+
+
+def test_a_name_of_the_batch_is_no_key() -> None:
+    """Single names too, which only the batch itself gives away; a tag for each, and the next number for the next."""
+    masked = out({**PERSON, "isabella": {"ito": 1}, "q=isabella&r=ito": 2, "colour": 3})
+    assert list(masked)[3:] == ["<name-1>", "<name-2>", "colour"]
+    assert list(masked["<name-1>"]) == ["<name-1>"]
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "Mia_Jackson",
+        "Mia\nJackson",
+        "Mia;Jackson",
+        "Mia|Jackson",
+        "Mia (Jackson) called",
+        "MIA JACKSON",
+        "JACKSON/MIA MR",
+        "MiaJackson asked",
+        "Mia, Jackson",
+        "It is for MIA JACKSON",
+        "112 lakeview drive",
+    ],
+)
+def test_a_stranger_is_found_by_capitals(about: str) -> None:
+    """A name that is in no column of the batch: whatever joins its words; in capitals; a street in lower case."""
+    masked = out({"remarks": about})["remarks"]
+    assert not any(part in masked.casefold() for part in ("mia", "jackson", "lakeview"))
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "JFK LAX",
+        "HAT136 from JFK to LAX on 2024-05-20",
+        "Cancelled; refund $1200.50",
+        "<div>no <em>seat</em></div>",
+    ],
+)
+def test_what_identifies_nobody_stays(about: str) -> None:
+    """Airport codes, flights, dates, amounts, and markup that looks a little like a tag."""
+    assert out({"remarks": about})["remarks"] == about
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted"),
+    [
+        ("-123456789.5", "-123456789.5"),
+        ("123456789012", '"<number>"'),
+        ("-123456789012", '"<number>"'),
+        ("123456789012.0", '"<number>"'),
+        ("1.23456789012e11", '"<number>"'),
+        ("1.23456789012e-11", "1.23456789012e-11"),
+        ("1234567890.25", "1234567890.25"),
+        ("4711", '"<record:'),
+        ("99", "99"),
+    ],
+)
+def test_a_number_is_an_identifier_or_stays_as_it_is_written(number: str, wanted: str) -> None:
+    """Long whole numbers, also as floats; numbers that the batch knows. Amounts keep sign, fraction and exponent."""
+    raw = f'{{"mrn": "4711", "x": {number}}}'.encode()
+    result = mask("application/json", raw, PROFILE, SECRET)
+    assert isinstance(result, Masked)
+    assert check("application/json", raw, result.body, PROFILE, SECRET) == ()
+    assert result.body.decode().partition('"x": ')[2].startswith(wanted)
+
+
+def test_many_keys_and_long_runs_cost_little() -> None:
+    """One span for a run of signs; 20,000 keys of one kind have 20,000 tags, in linear time."""
+    assert out("@" * 200_000).startswith("<email:")
+    masked = out({f"k{number:05}": 1 for number in range(20_000)})
+    assert (next(iter(masked)), list(masked)[-1]) == ("<number-1>", "<number-20000>")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sluicegate.processors.masking.identifiers import Kind
 from sluicegate.processors.masking.profile import BUILT_IN, Profile, load_profile
-from sluicegate.processors.masking.views import MAX_QUOTED, MAX_VIEW_BYTES, render
+from sluicegate.processors.masking.views import MAX_FIELDS, MAX_QUOTED, MAX_VIEW_BYTES, render
 from sluicegate.processors.masking.visible import visible, visible_again, without_tags
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.canonical import sha256
@@ -230,6 +230,15 @@ def test_p6_a_view_has_a_largest_size() -> None:
         assert not view.complete
         assert len(view.text.encode()) <= MAX_VIEW_BYTES
         assert "cut" in json.loads(view.text)
+
+
+@pytest.mark.parametrize("many", [{f"k{at}": at for at in range(MAX_FIELDS)}, {"a": list(range(MAX_FIELDS))}])
+def test_p6_a_view_has_a_largest_number_of_fields(many: dict[str, Any]) -> None:
+    """What nobody would read is not masked at the gate's expense; the view says so and cannot be approved."""
+    view = render(action(many), (), BASIC)
+    assert not view.complete
+    assert set(json.loads(view.text)) == {"type", "agent", "action", "incomplete", "cut"}
+    assert render(action({"a": list(range(MAX_FIELDS - 1))}), (), BASIC).complete
 
 
 def deep(levels: int) -> Any:

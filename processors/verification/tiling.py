@@ -17,20 +17,24 @@ _GRANTING = frozenset({Event.ACTION_GRANTED.value, Event.DECISION_COUNTED.value}
 class Tiling:
     """The inputs of one partition: how far they are covered, and from where on."""
 
-    def __init__(self, ledger: Ledger, partition: int) -> None:
+    def __init__(self, ledger: Ledger, partition: int, first: int = 0) -> None:
+        """`first` is the offset of the first entry that was read of this partition of `audit`, whoever wrote it."""
         self._ledger = ledger
         self._partition = partition
+        self._first = first
         self._ends: dict[str, int] = {}
         self._begins: dict[str, int] = {}
         self._tables: dict[str, int] | None = None
         self._tiles = 0
+        self._is_cut = False
         self.is_whole = True
         """Whether the history of this partition begins with the first record of every input."""
 
     @property
     def begins(self) -> tuple[Begin, ...]:
         """Where each input begins."""
-        return tuple(Begin(topic, self._partition, offset) for topic, offset in sorted(self._begins.items()))
+        inputs = (Begin(topic, self._partition, offset) for topic, offset in sorted(self._begins.items()))
+        return (*inputs, Begin("audit", self._partition, self._first)) if self._is_cut else tuple(inputs)
 
     def take(self, entries: Sequence[Placed], tile: Placed) -> None:
         """One transaction: its entries in order, then its tile."""
@@ -39,6 +43,7 @@ class Tiling:
             return  # reported as an entry without its parts
         self._ledger.count(Invariant.I5, "tiles")
         self._cover(tile, told.inputs)
+        self._notice_cut(entries)
         self._count_work(entries, tile, told.entries)
         self._adopt(entries, tile, told.tables)
         self._place_leaves(entries, {covered.topic: covered for covered in told.inputs})
@@ -54,6 +59,12 @@ class Tiling:
             self.is_whole = all(covered.start == 0 for covered in inputs)
         for covered in inputs:
             self._continue(tile, covered)
+
+    def _notice_cut(self, entries: Sequence[Placed]) -> None:
+        """Reading may begin in the middle and still see the first record of every input: a task adopts tables long before it."""
+        adopted = any(placed.entry.tables is not None for placed in entries)
+        if self._tiles == 0 and self.is_whole and self._first and not adopted:
+            self._is_cut, self.is_whole = True, False
 
     def _continue(self, tile: Placed, covered: InputRange) -> None:
         topic, start = covered.topic, covered.start

@@ -40,11 +40,14 @@ class _History:
         self._partition = partition
         self._transactions: dict[str, list[Placed]] = {}
         self._next = 0
+        self._first = 0
         self.entries = 0
 
     def take(self, placed: Placed) -> None:
         if placed.offset < self._next:
             raise InvariantError(f"entries of audit partition {placed.partition} must be fed in their order")
+        if not self.entries:
+            self._first = placed.offset
         self._next = placed.offset + 1
         self.entries += 1
         is_tile = placed.entry.event == Event.TRANSACTION
@@ -70,7 +73,7 @@ class _History:
         return tuple(placed for transaction in self._transactions.values() for placed in transaction)
 
     def _tiling(self, processor: str) -> Tiling:
-        return self.tilings.setdefault(processor, Tiling(self.ledger, self._partition))
+        return self.tilings.setdefault(processor, Tiling(self.ledger, self._partition, self._first))
 
     def _judge(self, processor: str) -> None:
         is_whole = self._tiling(processor).is_whole
@@ -121,10 +124,12 @@ class Verifier:
             copies=sum(history.copies.copies for history in histories),
             open=dict(sorted(opened.items())),
             begins=tuple(
-                begin
-                for history in histories
-                for tiling in history.tilings.values()
-                for begin in tiling.begins
+                dict.fromkeys(
+                    begin
+                    for history in histories
+                    for tiling in history.tilings.values()
+                    for begin in tiling.begins
+                )
             ),
             checks=_checks(histories),
         )

@@ -8,6 +8,7 @@ from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.grant_signature import sign_grants
 from sluicegate.processors.masking.export_progress import KEPT_MS, OPEN_MS
 from sluicegate.processors.story import tell
+from sluicegate.processors.verification import Placed, Verifier
 from sluicegate.schemas import codec, document
 from sluicegate.schemas.document import DocumentKind
 from sluicegate.schemas.envelope import header
@@ -371,3 +372,26 @@ def _signed_by_gate(
     return CarriedGrant(
         payload_type=payload_type, value=value, sig=signature.sig, sig_path=signature.path.encode()
     )
+
+
+def test_a_history_read_from_any_entry_on_raises_no_false_alarm(clinic: MaskingDriver) -> None:
+    """An analyst keeps a part: what came before is unproven, and nothing is called a violation for it."""
+    first, second = granted(clinic), granted(clinic)
+    clinic.result(first, [BODY, BODY])
+    clinic.gate.run()
+    assert clinic.gate.report().ok, "masking lags"
+    clinic.send(clinic.batch(second, BODY))
+    clinic.run()
+    partition = clinic.driver.partition_of(b"ops-agent")
+    placed = [
+        Placed(partition, record.position.offset, record.append_ms, entry)
+        for record, entry in zip(clinic.driver.read("audit"), clinic.gate.entries(), strict=True)
+        if record.position.partition == partition
+    ]
+    for begin in range(1, len(placed)):
+        verifier = Verifier()
+        for one in placed[begin:]:
+            verifier.take_placed(one)
+        report = verifier.report()
+        assert [str(finding) for finding in report.findings] == [], begin
+        assert not report.is_complete, begin

@@ -35,8 +35,8 @@ from .principals import Naming
 from .process import POLL_S, ProcessMark
 
 ANSWER_LIMIT_S = 60.0
-LISTEN_LIMIT_S = 120.0
-"""After a crash the controller takes the broker back only when the old one's session is over, which takes a minute."""
+LISTEN_LIMIT_S = 90.0
+"""After a crash the controller takes the broker back only when the old one's session is over: it is waited for too."""
 STOP_LIMIT_S = 20.0
 READINESS_NAMING = Naming("broker-")
 READINESS_TOPIC = "readiness"

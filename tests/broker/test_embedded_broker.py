@@ -35,6 +35,8 @@ from sluicegate.streams.state_folder import StateFolder
 
 pytestmark = pytest.mark.broker
 NAMING = Naming("sluicegate.")
+AGAIN_S = 45.0
+"""Seen: 13 to 15 s, nine of which are the session; a session of a minute would not do."""
 
 STARTER = """
 import sys, time
@@ -91,6 +93,22 @@ def test_data_users_and_port_survive_a_restart(state: StateFolder) -> None:
     assert again.topics.is_clean
     assert again.rights.is_clean
     assert second.stop()
+
+
+def test_a_killed_broker_answers_a_transaction_again(state: StateFolder) -> None:
+    """After SIGKILL a start on the same folder is ready when the old session is over, and no record is gone."""
+    first = EmbeddedBroker.start(state)
+    provision_cluster(Admin(first.super_user(NAMING)), state, Layout(1), LOCAL_PRINCIPALS)
+    produce(_operator(first), "identities", b"a record")
+    os.kill(first.mark.pid, signal.SIGKILL)
+    assert first.mark.wait(10)
+
+    began_s = time.monotonic()
+    second = EmbeddedBroker.start(state)
+
+    assert time.monotonic() - began_s < AGAIN_S
+    assert second.bootstrap == first.bootstrap
+    assert first_record(_operator(second), "identities") == b"a record"
 
 
 def _operator(broker: EmbeddedBroker) -> Connection:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.clients.privacy_key import privacy_key_path, private_key_text
 from sluicegate.streams.clients.quarantine import Quarantined, QuarantineReader, opened
 
-from .failures import Commands
+from .failures import Commands, reason_of
 from .invocation import invocation
 from .options import AsJson
 from .screen import clean, clock, fields, note, print_json, rows
@@ -124,8 +125,15 @@ def _write_new(path: Path, content: bytes) -> bool:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
+    except OSError as error:
+        raise ConfigurationError(f"`{path}` cannot be written: {reason_of(error)}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except OSError as error:
+        # Half of what identifies people helps nobody.
+        path.unlink(missing_ok=True)
+        raise ConfigurationError(f"`{path}` cannot be written: {reason_of(error)}") from None
     return True
 
 

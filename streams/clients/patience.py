@@ -44,7 +44,7 @@ class Patience:
         if latest is not None and latest.outcome.final:
             return TimedOutError(
                 f"`{name}` is `{latest.outcome.value}`, but its masked result has not come back after {waited_s:.0f} s; "
-                "see whether masking runs (`sluicegate mask run`), and wait again for the result"
+                "see whether masking runs (`sluicegate mask run`) or refused it (`sluicegate show`), and wait again for the result"
             )
         if latest is not None:
             return TimedOutError(

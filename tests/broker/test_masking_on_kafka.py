@@ -89,6 +89,8 @@ def test_a_batch_that_does_not_pass_reaches_the_privacy_office_alone(
     assert out.read_bytes() == batch.body
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     run(settings, "quarantine", "open", batch.batch_id, "--out", str(out), status=2)
+    nowhere = tmp_path / "no" / "folder"
+    run(settings, "quarantine", "open", batch.batch_id, "--out", str(nowhere), status=2)
     other, new = tmp_path / "other.x25519", tmp_path / "new"
     other.write_text("A" * 43)
     other.chmod(0o600)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import re2
 
 from .identifiers import Kind
+from .ordinary_words import ORDINARY
 from .spans import Span
 
 _MONTH: Final = (
@@ -122,8 +123,15 @@ class Detection:
             one, compiled = self._detectors[number]
             for match in compiled.finditer(text):
                 start, end = match.span(one.group)
-                if start < end and not (one.kind is Kind.NUMBER and _is_amount(text, start, end)):
+                if start < end and not _is_harmless(one.kind, text, start, end):
                     yield Span(start, end, _by_checksum(one.kind, text[start:end]))
+
+
+def _is_harmless(kind: Kind, text: str, start: int, end: int) -> bool:
+    """An amount, or a word behind a label: `the user id is already known`."""
+    return (kind is Kind.NUMBER and _is_amount(text, start, end)) or (
+        kind is Kind.USER and text[start:end].lower() in ORDINARY
+    )
 
 
 def _is_amount(text: str, start: int, end: int) -> bool:

@@ -46,7 +46,7 @@ _HUMP: Final[Any] = re2.compile(r"\p{Ll}\p{Lu}\p{Ll}")
 _NO_CODE: Final = 4
 _SHORT: Final = 80
 _WHOLE: Final = range(2, 5)
-_REVERSED: Final[Any] = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}[\p{L}'-]+)\b")
+_REVERSED: Final[Any] = re2.compile(r"\b(\p{Lu}[\p{L}'-]+ ?, ?\p{Lu}\p{L}[\p{L}'-]*)\b")
 _SCRIPT: Final[Any] = re2.compile(r"\p{Lo}[\p{Lo}\p{M}· ]*")
 _NEXT: Final[Any] = re2.compile(
     r"[^\pL\pN.!?:\s]{1,3}[ \t]?(\p{Lu}[\p{Ll}'-]+)|[ \t]{1,3}[^\pL\pN.!?:\s]{0,3}(\p{Lu}[\p{Ll}'-]+)"
@@ -65,7 +65,7 @@ class Names:
         """Every name in a folded text; where it is not free text, only what a title or a label names."""
         for compiled in (_TITLED, _FIELD, _SAYS, *((_LABELLED, _REVERSED) if free else ())):
             for match in compiled.finditer(text):
-                if compiled in {_TITLED, _FIELD} or not self._is_ordinary(match[1]):
+                if self._names_somebody(compiled, match[1], text[match.end(1) : match.end(1) + 1]):
                     yield from _trimmed(match, 1)
         for match in _SCRIPT.finditer(text) if free else ():
             yield from _trimmed(match, 0)
@@ -75,6 +75,15 @@ class Names:
             yield from self._capitals(match)
         if free and len(text) <= _SHORT:
             yield from self._whole(text)
+
+    def _names_somebody(self, compiled: Any, found: str, after: str) -> bool:
+        """Whether what a pattern found is more than words: not so `miss an` (a flight), `with ID MZDDS` (and a 4 after it)."""
+        if compiled is _FIELD:
+            return True
+        words = [word[0] for word in _TOKEN.finditer(found)]
+        if compiled is _TITLED:
+            return any(word[0].isupper() or not self._is_word(word) for word in words[1:])
+        return not all(map(self._is_word, words[:-1] if after.isdigit() and len(words) > 1 else words))
 
     def _whole(self, text: str) -> Iterator[Span]:
         """A text of two to four capitalised words and nothing else, whatever stands between them."""
@@ -122,9 +131,6 @@ class Names:
     def _is_word(self, word: str) -> bool:
         plain = _CONTRACTION.sub("", word.casefold()).strip("'-")
         return plain in self._ordinary or plain in PARTICLES or len(plain) <= 1
-
-    def _is_ordinary(self, text: str) -> bool:
-        return all(self._is_word(word[0]) for word in _TOKEN.finditer(text))
 
 
 def _digits(text: str, at: int) -> int:

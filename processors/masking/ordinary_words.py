@@ -23,7 +23,7 @@ called seen spoke asked said told wants wanted needs needed transfer successful 
 see saw met ask tell call contact send sent give gave check review approved approve rejected reject pending open closed
 high low medium normal critical urgent english spanish french german chinese true false null history exam plan assessment
 coast couldn wouldn don didn doesn isn aren won wasn merci sorry unfortunately perfect great good sounds course however actually instead
-assistance human proceed go ahead book find upgrade use using looking like want need know remember
+assistance human proceed go ahead already id ids code option book find upgrade use using looking like want need know remember
 mr mrs ms miss dr prof sir madam"""
 _MONTHS: Final = "january february march april may june july august september october november december"
 _NOUNS: Final = """brown black white green gray grey young long short king queen rose hall hill wood woods stone field rivers banks

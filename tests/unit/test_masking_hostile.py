@@ -172,6 +172,7 @@ def test_a_name_of_the_batch_is_no_key() -> None:
         "MiaJackson asked",
         "Mia, Jackson",
         "It is for MIA JACKSON",
+        "It is for MIA JACKSON2",
         "112 lakeview drive",
     ],
 )
@@ -188,6 +189,9 @@ def test_a_stranger_is_found_by_capitals(about: str) -> None:
         "HAT136 from JFK to LAX on 2024-05-20",
         "Cancelled; refund $1200.50",
         "<div>no <em>seat</em></div>",
+        "Cancel the reservation with ID MZDDS4",
+        "Sorry, I'd rather not miss an important meeting",
+        "The user ID is already here",
     ],
 )
 def test_what_identifies_nobody_stays(about: str) -> None:

@@ -58,7 +58,9 @@ def _hold(process: "subprocess.Popen[bytes]", folder: Path | None) -> int:
 
 
 def _end_at_eof(process: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
+    # Not `sys.stdin`: its lock would be held when the process ended first, and the interpreter dies of that at its end.
+    while os.read(0, 4096):
+        pass
     process.terminate()
     try:
         process.wait(TERMINATE_LIMIT_S)

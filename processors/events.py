@@ -131,6 +131,8 @@ class Reason(StrEnum):
     NOT_CLAIMED = "not-claimed"
     GRANT_EXPIRED = "grant-expired"
     LATE_RECEIPT = "late-receipt"
+    LATE_FAILURE = "late-failure"
+    LATE_REFUSAL = "late-refusal"
     UNKNOWN_CHECK = "unknown-check"
     NO_CLAIM_IN_TIME = "no-claim-in-time"
     NO_RECEIPT_IN_TIME = "no-receipt-in-time"

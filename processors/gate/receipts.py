@@ -24,6 +24,12 @@ _ENDS = {
     Happened.FAILED: OutcomeKind.FAILED,
     Happened.REFUSED: OutcomeKind.REFUSED,
 }
+_LATE = {
+    Happened.EXECUTED: Reason.LATE_RECEIPT,
+    Happened.FAILED: Reason.LATE_FAILURE,
+    Happened.REFUSED: Reason.LATE_REFUSAL,
+}
+"""What settles an unknown end: an agent must not take for executed what was refused for its lease."""
 _CHECKS = frozenset(Check)
 _NO_RESULTS = frozenset(NoResult)
 
@@ -61,7 +67,7 @@ def take_receipt(pending: Pending | None, receipt: Receipt, cause: Cause) -> Rul
         facts = {**_facts_of(receipt), "reason": stated or reason}
         return Ruling(Event.RECEIPT_IGNORED, facts, lane=receipt.lane)
     if pending.phase is Phase.UNKNOWN:
-        kind, why = OutcomeKind.RECONCILED, Reason.LATE_RECEIPT
+        kind, why = OutcomeKind.RECONCILED, _LATE[receipt.happened]
         return _end(pending, kind, Event.RECEIPT_COUNTED, why, cause, receipt)
     return _end(pending, _ENDS[receipt.happened], Event.RECEIPT_COUNTED, _why(receipt), cause, receipt)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
+from sluicegate.processors.events import Reason
 from sluicegate.schemas.decision import Settled
 from sluicegate.schemas.errors import InvariantError, RefusedError, WithheldError
 from sluicegate.schemas.outcome import OutcomeKind
@@ -15,7 +16,7 @@ def has_run(action_type: str, answer: Answer) -> bool:
     """Whether it was executed and its result is in the answer; False for one that failed.
 
     RefusedError for one that was not run. Of one that was settled after its lease nothing comes back unless a late receipt
-    names a result: WithheldError when a person says that it ran, InvariantError when nothing says what it did.
+    names a result: WithheldError when receipt or person say that it ran, InvariantError when they say that it failed.
     """
     match answer.outcome:
         case OutcomeKind.EXECUTED:
@@ -31,8 +32,12 @@ def has_run(action_type: str, answer: Answer) -> bool:
 def _was_told_late(action_type: str, answer: Answer) -> bool:
     if answer.result_digest is not None:
         return True
-    if answer.reason == Settled.EXECUTED:
-        raise WithheldError(f"`{action_type}` has run, a person found out; its result does not come back")
+    if answer.reason == Reason.LATE_REFUSAL:
+        raise RefusedError(f"`{action_type}` was not run: reconciled ({answer.reason})")
+    if answer.reason in {Settled.EXECUTED, Reason.LATE_RECEIPT}:
+        raise WithheldError(
+            f"`{action_type}` has run, as was told after its lease ({answer.reason}); no result comes back"
+        )
     raise InvariantError(
         f"`{action_type}` may have run: reconciled ({answer.reason}); look before you call it again"
     )

@@ -222,7 +222,7 @@ def test_z4_a_claim_without_a_receipt_becomes_unknown_and_stays_so(clinic: GateD
 
 @pytest.mark.parametrize("happened", list(Happened))
 def test_z4_the_claims_own_late_receipt_reconciles(clinic: GateDriver, happened: Happened) -> None:
-    """However late, and once; a receipt of another claim does not."""
+    """However late, and once, and its agent learns what it says; a receipt of another claim does not."""
     action, grant = granted(clinic)
     claim = clinic.claim(grant)
     clinic.advance(LEASE_MS + SKEW_MS)
@@ -233,7 +233,8 @@ def test_z4_the_claims_own_late_receipt_reconciles(clinic: GateDriver, happened:
     clinic.receipt(grant, claim, happened)
     clinic.receipt(grant, claim, Happened.EXECUTED)
     clinic.run()
-    assert ended(clinic, action) == ("reconciled", "late-receipt")
+    said = {"executed": "late-receipt", "failed": "late-failure", "refused": "late-refusal"}
+    assert ended(clinic, action) == ("reconciled", said[happened])
     assert ignored(clinic) == ["other-claim", "already-closed"]
 
 

@@ -38,7 +38,12 @@ def test_what_a_late_receipt_brings_is_returned() -> None:
 
 @pytest.mark.parametrize(
     ("reason", "error"),
-    [("late-receipt", InvariantError), ("failed", InvariantError), ("executed", WithheldError)],
+    [
+        ("late-receipt", WithheldError),
+        ("executed", WithheldError),
+        ("late-failure", InvariantError),
+        ("failed", InvariantError),
+    ],
 )
 def test_what_was_settled_after_its_lease_is_never_called_not_run(
     reason: str, error: type[Exception]
@@ -46,6 +51,12 @@ def test_what_was_settled_after_its_lease_is_never_called_not_run(
     """Whoever reads `was not run` runs it again."""
     with pytest.raises(error):
         has_run("iam.grant", ended(OutcomeKind.RECONCILED, reason))
+
+
+def test_what_its_executor_refused_late_was_not_run() -> None:
+    """Claims wait for their turn: one whose lease was over by then is refused, and the gate hears of it after the lease."""
+    with pytest.raises(RefusedError, match=r"was not run: reconciled \(late-refusal"):
+        has_run("iam.grant", ended(OutcomeKind.RECONCILED, "late-refusal"))
 
 
 def test_what_was_rejected_was_not_run() -> None:

@@ -44,6 +44,7 @@ class _Members(tuple[tuple[str, Any], ...]):
 class _Place(NamedTuple):
     path: str
     inherited: Column | None
+    in_list: bool = False
 
 
 def check(media_type: str, raw: bytes, masked: bytes, profile: Profile, secret: bytes) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ class _Look:
                 self.reasons.add("column")
         elif isinstance(raw, _Members):
             passed_on = column if column is not None and isinstance(column.holds, Kind) else None
-            self._compare_members(raw, masked, _Place(place.path, passed_on))
+            self._compare_members(raw, masked, _Place(place.path, passed_on, in_list=place.in_list))
         elif isinstance(raw, list):
             self._compare_elements(raw, masked, place)
         elif isinstance(raw, str) and raw.strip():
@@ -131,19 +132,24 @@ class _Look:
             return
         names: list[str] = []
         for (key, value), (new, other) in zip(raw, masked, strict=True):
-            self._compare_key(key, new, place)
+            self._compare_key(
+                key, new, place, names_record=not place.in_list or isinstance(value, list | _Members)
+            )
             name = lower_name(key) if key == new and form_of(key) is None else DATA
             path = f"{place.path}/{name}" if place.path else name
             names += self.compare(value, other, _Place(path, place.inherited))
         self.literals.add_names(names)
 
-    def _compare_key(self, raw: str, masked: str, place: _Place) -> None:
+    def _compare_key(self, raw: str, masked: str, place: _Place, *, names_record: bool) -> None:
         if raw != masked:
             self.literals.add(raw)
             if form_of(masked) is None:
                 self.reasons.add("structure")
         elif (
-            form_of(raw) is None and (kind := self.columns.keys(place.path, raw)) and self.columns.masks(kind)
+            names_record
+            and form_of(raw) is None
+            and (kind := self.columns.keys(place.path, raw))
+            and self.columns.masks(kind)
         ):
             self.reasons.add("key")
         left = without_forms(masked, self.secret, self.reasons, raw=raw)
@@ -155,7 +161,7 @@ class _Look:
             self.reasons.add("structure")
             return
         for one, other in zip(raw, masked, strict=True):
-            self.compare(one, other, place)
+            self.compare(one, other, _Place(place.path, place.inherited, in_list=True))
 
     def _compare_text(self, raw: str, masked: Any, column: Column, place: _Place) -> list[str]:
         if not isinstance(masked, str):

@@ -64,23 +64,25 @@ class Records:
 
     # Learning.
 
-    def learn(self, node: Node, path: Path = (), inherited: Column | None = None) -> list[str]:
+    def learn(
+        self, node: Node, path: Path = (), inherited: Column | None = None, *, listed: bool = False
+    ) -> list[str]:
         """Know the identifiers under a place; returns the names that stand there."""
         column = self._column(path, inherited)
         match node:
             case Object():
-                self._learn_members(node, path, _passed_on(column))
+                self._learn_members(node, path, _passed_on(column), listed=listed)
             case Array():
                 for element in node.elements:
-                    self.learn(element, path, inherited)
+                    self.learn(element, path, inherited, listed=True)
             case Scalar(value=str(value)) if value.strip():
                 return self._learn_value(value, path, column or _UNKNOWN, quoted_=node.quoted)
         return []
 
-    def _learn_members(self, node: Object, path: Path, inherited: Column | None) -> None:
+    def _learn_members(self, node: Object, path: Path, inherited: Column | None, *, listed: bool) -> None:
         names: list[str] = []
         for key, value in node.members:
-            kind = self._key_kind(key.value or "", path)
+            kind = self._key_kind(key.value or "", path, is_field=listed and isinstance(value, Scalar))
             if kind is not None:
                 self._known.add(kind, key.value or "")
             names += self.learn(value, (*path, _step(key.value or "", kind)), inherited)
@@ -97,8 +99,10 @@ class Records:
 
     # Masking.
 
-    def edits(self, node: Node, path: Path = (), inherited: Column | None = None) -> Iterator[Edit]:
-        """What to write in the place of what, under a place."""
+    def edits(
+        self, node: Node, path: Path = (), inherited: Column | None = None, *, listed: bool = False
+    ) -> Iterator[Edit]:
+        """What to write in the place of what, under a place; `listed`: the node is an element of a list there."""
         column = self._column(path, inherited)
         if column is not None and column.holds is Reading.KEEP:
             return
@@ -107,10 +111,10 @@ class Records:
             return
         match node:
             case Object():
-                yield from self._edited_members(node, path, _passed_on(column))
+                yield from self._edited_members(node, path, _passed_on(column), listed=listed)
             case Array():
                 for element in node.elements:
-                    yield from self.edits(element, path, inherited)
+                    yield from self.edits(element, path, inherited, listed=True)
             case Scalar(value=str(value)) if value.strip():
                 if column is None:
                     self.reported.add(path)
@@ -118,11 +122,13 @@ class Records:
                 if new != value:
                     yield Edit(node.start, node.end, quoted(new))
 
-    def _edited_members(self, node: Object, path: Path, inherited: Column | None) -> Iterator[Edit]:
+    def _edited_members(
+        self, node: Object, path: Path, inherited: Column | None, *, listed: bool
+    ) -> Iterator[Edit]:
         keys = _Keys(key.value or "" for key, _ in node.members)
         for key, value in node.members:
             name = key.value or ""
-            kind = self._key_kind(name, path)
+            kind = self._key_kind(name, path, is_field=listed and isinstance(value, Scalar))
             if kind is not None:
                 new = self._new_key(kind, name, keys)
                 self.text.counts[kind.value] += 1
@@ -166,13 +172,17 @@ class Records:
 
     # Keys.
 
-    def _key_kind(self, key: str, path: Path) -> Kind | None:
-        """What kind of identifier a key is; None for the name of a field, and for a form that is already there."""
+    def _key_kind(self, key: str, path: Path, *, is_field: bool) -> Kind | None:
+        """What kind of identifier a key is; None for the name of a field, and for a form that is already there.
+
+        In a list of records (`patients: [{"remark": "..."}]`) what holds one value `is_field`: the profile's word about the keys
+        of `patients` speaks of a map by identifier.
+        """
         if NUMBERED.fullmatch(key) or ((form := FORM.fullmatch(key)) and self._operators.is_own(form)):
             return None
         if not key or spelled(key).replace("_", "") in self._fields:
             return None
-        said = self._columns.keys(path)
+        said = None if is_field else self._columns.keys(path)
         if said is not None:
             return said if self._profile.operator(said) is not Operator.KEEP else None
         if FORM.search(key):

@@ -179,7 +179,7 @@ def _same(_self: Any, _kind: Any, literal: str, *_: Any) -> str:
     return literal
 
 
-def _not_a_key(*_: Any) -> None:
+def _not_a_key(*_: Any, **__: Any) -> None:
     return None
 
 
@@ -194,7 +194,7 @@ def _not_a_key(*_: Any) -> None:
         (Records, "_typed", lambda _self, _kind, value, _column: value, {"column"}),
         (Records, "_key_kind", _not_a_key, {"key"}),
         (Records, "_new_key", lambda _self, _kind, key, _keys: key.upper(), {"structure"}),
-        (Records, "learn", lambda *_: [], {"known-value"}),
+        (Records, "learn", lambda *_, **__: [], {"known-value"}),
     ],
 )
 def test_a_planted_defect_of_the_masking_is_found(

@@ -89,6 +89,15 @@ def test_keys_are_data() -> None:
     assert list(masked["seen"].values()) == [1, 2]
 
 
+def test_fields_of_a_list_of_records_keep_their_names() -> None:
+    """What the profile says of the keys of `patients` is about a map by identifier, in a list too, not about fields."""
+    masked = out(
+        {"patients": [{"first_name": "Bo", "remark": "calm"}], "users": [{"mia_li_3668": {"seats": 2}}]}
+    )
+    assert masked["patients"][0] == {"first_name": "<name>", "remark": "calm"}
+    assert next(iter(masked["users"][0])).startswith("<user:")
+
+
 def test_what_is_not_masked_keeps_its_bytes() -> None:
     """White space, escapes and the way numbers are written stay."""
     raw = b'{ "amount" : 1.50e1,\r\n\t"city":"K\\u00f6ln" ,"first_name": "Bo"}'
@@ -225,5 +234,17 @@ def test_a_number_is_an_identifier_or_stays_as_it_is_written(number: str, wanted
 def test_many_keys_and_long_runs_cost_little() -> None:
     """One span for a run of signs; 20,000 keys of one kind have 20,000 tags, in linear time."""
     assert out("@" * 200_000).startswith("<email:")
+    people = [{"user_id": f"aaaaaaaa{number}b", "note": "a" * 100} for number in range(1_000)]
+    assert len(out(people)) == 1_000
     masked = out({f"k{number:05}": 1 for number in range(20_000)})
     assert (next(iter(masked)), list(masked)[-1]) == ("<number-1>", "<number-20000>")
+
+
+@pytest.mark.parametrize("text", ["1973-10-28,1976-07-25", "999-45-3308,999-45-3309", "555-0100/555-0101"])
+def test_what_stands_side_by_side_is_found(text: str) -> None:
+    """The character between two identifiers belongs to none of them: no second one is missed."""
+    raw = json.dumps({"note": text}).encode()
+    result = mask("application/json", raw, BUILT_IN["hipaa-safe-harbor"], SECRET)
+    assert isinstance(result, Masked)
+    assert check("application/json", raw, result.body, BUILT_IN["hipaa-safe-harbor"], SECRET) == ()
+    assert not any(piece in result.body.decode() for piece in ("-10", "-07", "33", "01"))

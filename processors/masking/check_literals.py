@@ -17,6 +17,8 @@ _GLUED: Final = 8
 _EMPTY: Final = frozenset(
     {"", "na", "none", "null", "unknown", "nil", "n", "y", "yes", "no", "test", "other", "self"}
 )
+_COMPARED: Final = 32
+"""Letters of a literal that are compared where any may begin: whoever writes a batch chooses how many lengths there are."""
 _UNSEEN: Final = "\u115f\u1160\u3164\uffa0"
 """Letters without a shape."""
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,4096}")
@@ -70,17 +72,18 @@ class Literals:
 
     def found_within(self, texts: Sequence[str]) -> bool:
         """Whether a long literal is spelt by what follows each other, whatever is around it and between its letters."""
-        heads: dict[str, list[str]] = {}
-        for literal in self._whole:
-            if len(literal) >= _GLUED and not literal.isdigit():
-                heads.setdefault(literal[:_GLUED], []).append(literal)
-        if not heads:
+        long = {literal[:_COMPARED] for literal in self._whole if not literal.isdigit()}
+        lengths: dict[str, set[int]] = {}
+        for literal in long:
+            if len(literal) >= _GLUED:
+                lengths.setdefault(literal[:_GLUED], set()).add(len(literal))
+        if not lengths:
             return False
         spelt = "".join(word for text in texts for word in _words(text)).casefold()
         return any(
-            spelt.startswith(literal, at)
+            spelt[at : at + length] in long
             for at in range(len(spelt) - _GLUED + 1)
-            for literal in heads.get(spelt[at : at + _GLUED], ())
+            for length in lengths.get(spelt[at : at + _GLUED], ())
         )
 
     def found_in_kept(self, text: str) -> bool:

@@ -30,6 +30,8 @@ _IS: Final = (
 )
 _VALUE: Final = r"([A-Za-z]{0,8}[-_./ ]?\d[A-Za-z0-9]*(?:[-_./]?[A-Za-z0-9]+)*)"
 _EXTENSION: Final = r"(?:[ ,]{0,2}(?:x|ext\.?|extension)[ .]?\d{1,6})?"
+_END: Final = r"(?:\b|[A-Za-z_])"
+"""After a digit: no digit. Takes no separator along, which may be what the next match begins with."""
 _TOP: Final = (
     r"(?:com|org|net|edu|gov|mil|int|io|co|info|biz|app|dev|de|uk|fr|es|it|nl|eu|ch|at|us|ca|au|jp|cn|in|br)"
 )
@@ -61,18 +63,18 @@ DETECTORS: Final = (
     Detector(Kind.IP, r"(?i)(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6}|(?:[0-9a-f]{1,4}:){2,6}:|::[0-9a-f]{1,4}"),
     Detector(Kind.BIRTH_DATE, rf"(?i)(?:d\.?o\.?b\.?|born|birth[ _-]?(?:date|day)?|date[ _]of[ _]birth)\b[^0-9\n]{{0,20}}?({_DATE})", 1),
     Detector(Kind.BIRTH_DATE, r"(?i)(?:d\.?o\.?b\.?|born|birth[ _-]?(?:date|day|year)?|date[ _]of[ _]birth)\b[^0-9\n]{0,12}?((?:19|20)\d{2,6})\b", 1),
-    Detector(Kind.DATE, rf"(?i)(?:^|[^\w]){_DATE.replace('(?:', '(', 1)}(?:[^\w]|$)", 1),
+    Detector(Kind.DATE, rf"(?i)\b{_DATE}\b"),
     Detector(Kind.DATE, r"\b((?:19|20)\d{2}(?:0\d|1[0-2])[0-3]\d)\b"),
     Detector(Kind.DATE, r"(?i)\b(?:on|since|until|from|by|before|after|date[d:]?) (\d{1,2}/\d{1,2})\b", 1),
     Detector(Kind.AGE, r"(?i)\b(?:9\d|1[0-4]\d)[ -]?(?:years?|yrs?|y/?o|yo)\b(?:[ -]old)?"),
     Detector(Kind.AGE, r"(?i)\bage[d:]? ?(?:of |is )?((?:9\d|1[0-4]\d))\b", 1),
-    Detector(Kind.SSN, r"(?:^|[^\d])(\d{3}[-. /]\d{2}[-. /]\d{4})(?:[^\d]|$)", 1),
+    Detector(Kind.SSN, r"(?:^|[^\d])(\d{3}[-. /]\d{2}[-. /]\d{4})" + _END, 1),
     _labelled(Kind.SSN, r"ssn|social security|social|tax id|tin|national id(?:entity)?"),
     Detector(Kind.PHONE, rf"\+ ?\d[\d ().\-/]{{5,20}}\d{_EXTENSION}"),
     Detector(Kind.PHONE, rf"\b00[1-9][\d ().\-/]{{6,18}}\d{_EXTENSION}"),
     Detector(Kind.PHONE, rf"(?:\b1[ .-]?)?(?:\(\d{{3}}\) ?\d{{3}}[ .\-]?|\d{{3}}[ .\-/]\d{{3}}[ .\-])\d{{4}}{_EXTENSION}"),
-    Detector(Kind.PHONE, r"(?:^|[^\d])(\d{3}[ .-]\d{7})(?:[^\d]|$)", 1),
-    Detector(Kind.PHONE, rf"(?:^|[^\d-])(\d{{3}}[-.]\d{{4}}{_EXTENSION})(?:[^\d-]|$)", 1),
+    Detector(Kind.PHONE, r"(?:^|[^\d])(\d{3}[ .-]\d{7})" + _END, 1),
+    Detector(Kind.PHONE, rf"(?:^|[^\d-])(\d{{3}}[-.]\d{{4}}{_EXTENSION}){_END}", 1),
     Detector(Kind.PHONE, rf"(?:^|[^\d.:-])(0\d{{1,5}}[ /\-]\d{{2,}}(?:[ \-]?\d{{2,}}){{0,4}}{_EXTENSION})", 1),
     Detector(Kind.PHONE, rf"(?i)(?:^|[^\pL])(?:(?:cell|tele)?phone|tel|mobile|cell|fax|call|text|whatsapp|reach)[^0-9\n+]{{0,14}}?(\+?\(?\d[\d ().\-/]{{3,18}}\d{_EXTENSION})", 1),
     Detector(Kind.CARD, r"\d(?:[ -]?\d){12,18}"),

@@ -105,13 +105,15 @@ class KnownValues:
                     _stands_out(text, *one) or _stands_out(text, *other)
                 ):
                     yield from (_widened(text, Span(start, end, Kind.NAME)) for _, start, end in (one, other))
+                    break
 
     def _along(
         self, text: str, words: list[tuple[str, int, int]], at: int, branch: dict[str, Any]
     ) -> Iterator[Span]:
         start, last, best = words[at][1], words[at][2], branch.get("")
         end = last
-        for word, begins, ends in words[at + 1 :]:
+        for number in range(at + 1, len(words)):
+            word, begins, ends = words[number]
             branch = branch.get(word) if begins - last <= _LONGEST_JOINER else None  # type: ignore[assignment]
             if branch is None:
                 break

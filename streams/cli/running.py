@@ -12,8 +12,10 @@ from rich.live import Live
 from rich.text import Text
 
 from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.streams.doctor.transactions import require_transactions
 from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.kafka.embedded import Lifetime
+from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.runtime.status import SlotStatus
@@ -54,6 +56,8 @@ def up(
     with LocalDeployment(settings, said=lambda what: note(f"{what} ...")) as deployment:
         deployment.start_broker(port=port, lifetime=Lifetime.WITH_PARENT)
         deployment.provision()
+        if settings.bootstrap is not None:  # one that was started here has been asked already
+            require_transactions(deployment.connection(Role.GATE))
         deployment.start_masking(settings.masking.workers)
         deployment.start_gate(workers or settings.gate.workers)
         with serving(
@@ -66,8 +70,12 @@ def up(
 
 
 def _watched(deployment: LocalDeployment) -> list[Watched]:
-    gate = deployment.gate
-    return [] if gate is None else [Watched("gate", gate, deployment.settings.partitions)]
+    both = {"gate": deployment.gate, "masking": deployment.masking}
+    return [
+        Watched(name, process, deployment.settings.partitions)
+        for name, process in both.items()
+        if process is not None
+    ]
 
 
 def _end(ending: threading.Event) -> None:

@@ -5,12 +5,11 @@ INVARIANT: shares nothing with `columns` but the profile's words; what one misre
 
 import re
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final
 
 from .identifiers import Kind, Operator, Reading
 from .profile import Column, Profile
 
-Said = TypeVar("Said")
 _Rank = tuple[bool, int, int]
 
 DATA: Final = "*"
@@ -70,7 +69,7 @@ def lower_name(name: str) -> str:
 
 
 @lru_cache(maxsize=128)
-def _ranked(entries: tuple[tuple[str, Said], ...]) -> tuple[tuple[re.Pattern[str], _Rank, Said], ...]:
+def _ranked(entries: tuple[tuple[str, Any], ...]) -> tuple[tuple[re.Pattern[str], _Rank, Any], ...]:
     """Entries with their expressions; a gate asks for the same ones with every view."""
     return tuple((_expression(path), _rank(path, at), said) for at, (path, said) in enumerate(entries))
 

@@ -144,7 +144,7 @@ def connect(settings: Settings, principal: Principal) -> Connection:
     bootstrap = settings.bootstrap or BrokerFolder(state.broker).running_address()
     if bootstrap is None:
         raise ConfigurationError(
-            "no broker to connect to: set `bootstrap` in sluicegate.toml, or start one with `sluicegate broker start`"
+            "no broker to connect to: set `bootstrap` in sluicegate.toml, or start one with `sluicegate up`"
         )
     return Connection(
         bootstrap, Naming(settings.prefix), principal, _security(settings.kafka, state, principal)

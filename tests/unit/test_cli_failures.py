@@ -71,7 +71,7 @@ def test_an_error_of_ours_is_a_line_and_no_traceback(tmp_path: Path, monkeypatch
     done = CliRunner().invoke(app, ["topics", "plan"])
     assert done.exit_code == 2
     assert done.stderr.startswith("sluicegate: no broker to connect to")
-    assert "sluicegate broker start" in done.stderr
+    assert "sluicegate up" in done.stderr
     assert "Traceback" not in done.output
 
 

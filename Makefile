@@ -64,7 +64,7 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q -U pip
 
 $(VENV)/.ready: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install -q -e '.[all]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q -e '.[all]' # setuptools has opinions on data folders
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready

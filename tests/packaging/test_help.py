@@ -12,7 +12,19 @@ from typer.testing import CliRunner
 from sluicegate.streams.cli import app
 
 ROOT: Any = typer.main.get_command(app)
-WITHOUT_JSON = {"schema asyncapi", "schema avro", "schema json", "sign", "up", "demo", "gate run", "mask run", "broker stop", "stack prepare", "stack provision"}
+WITHOUT_JSON = {
+    "schema asyncapi",
+    "schema avro",
+    "schema json",
+    "sign",
+    "up",
+    "demo",
+    "gate run",
+    "mask run",
+    "broker stop",
+    "stack prepare",
+    "stack provision",
+}
 """Commands that print no data, and `sign`, whose output is JSON always."""
 
 

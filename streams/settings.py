@@ -72,7 +72,7 @@ class GateSettings(_Table):
     """Tables staler than this: refuse instead of waiting on."""
     json_topics: tuple[Literal["approvals", "outcomes", "audit"], ...] = ()
     """Topics that are written as JSON instead of Avro, by the gate and by masking, for readers without an Avro schema."""
-    watchdog_ms: int = Field(default=60_000, ge=5_000)
+    watchdog_ms: int = Field(default=30_000, ge=5_000)
     """A worker whose client call has not returned for this long is ended and started again."""
     http: str | None = None
     """`host:port` for `/metrics`, `/healthz` and `/readyz`; None serves none."""

@@ -8,8 +8,10 @@
   without closing the producer; its successor asks the log.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -27,6 +29,8 @@ CALL_S: Final = 10.0
 RETRY_S: Final = 45.0
 """How long a retriable call is repeated: longer than the longest pause of a broker that we expect."""
 _SAY_EVERY_S: Final = 5.0
+_LATE_S: Final = 10.0
+"""A call that has not returned this long after its time limit is taken for lost."""
 
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001  # the client's public constant
@@ -137,8 +141,31 @@ class KafkaProducer:
         metadata = self._group_metadata()
         self._settle(
             "send offsets",
-            lambda: self._producer.send_offsets_to_transaction(offsets, metadata, self._call_s),
+            lambda: self._returning(
+                lambda: self._producer.send_offsets_to_transaction(offsets, metadata, self._call_s)
+            ),
         )
+
+    def _returning(self, call: Callable[[], object]) -> None:
+        """Make a call that does not keep its own time limit; UnclearError when it has not returned long after it.
+
+        Seen after the broker was killed: it answered again, and the call went on waiting for minutes.
+        """
+        done: Future[None] = Future()
+
+        def make() -> None:
+            try:
+                call()
+            except BaseException as error:  # noqa: BLE001  # raised again by who waits
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        threading.Thread(target=make, name="send-offsets", daemon=True).start()
+        try:
+            done.result(self._call_s + _LATE_S)
+        except TimeoutError as error:
+            raise UnclearError("send offsets: the call does not return") from error
 
     def commit(self) -> None:
         """End the transaction well."""

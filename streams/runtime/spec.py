@@ -37,7 +37,7 @@ class WorkerSpec:
     """The time limit of one call about a transaction."""
     retry_ms: int = 45_000
     """How long a retriable call is repeated: longer than the longest pause of a broker that we expect."""
-    watchdog_ms: int = 60_000
+    watchdog_ms: int = 30_000
     """A worker whose call has not returned for this long is ended; longer than `call_ms`."""
     evidence: tuple[str, ...] = EVIDENCE
     """Output topics whose committed records prove that a partition has been worked on."""

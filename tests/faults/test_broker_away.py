@@ -25,12 +25,15 @@ from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.play.player import Played, Player
 from sluicegate.streams.play.recording import read_recording
 from sluicegate.streams.play.results import COLUMNS, tallied
+from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.state_folder import StateFolder
 from sluicegate.streams.testing.cluster import Cluster
 
 pytestmark = pytest.mark.broker
 
 SHORT_S, LONG_S = 8.0, 60.0
+AGAIN_S = 20.0
+"""From a broker that answers until everybody has noticed; seen: about a second."""
 
 
 @pytest.fixture
@@ -139,6 +142,32 @@ def test_a_short_absence_changes_nothing(
     """Frozen for eight seconds: same totals, each effect once, and `/readyz` says that something is wrong."""
     watch = play_through(own_broker, deployment, tmp_path, WAYS["frozen"], SHORT_S)
     assert watch.reasons
+
+
+def test_a_killed_broker_changes_nothing(
+    own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path
+) -> None:
+    """SIGKILL, and started again at once: same totals, each effect once, and `/readyz` says 503 in between."""
+    watch = play_through(own_broker, deployment, tmp_path, WAYS["killed"], 1.0)
+    assert watch.reasons
+    assert 503 in {status for status, _ in watch.seen}
+
+
+def test_end_offsets_are_told_again_after_a_kill(own_broker: BrokerOfOurOwn) -> None:
+    """The client keeps leader epochs of before the kill, with which a broker answers nothing: it is renewed."""
+    asked = [("identities", 0), ("controls", 0)]
+    ends = EndOffsets(Cluster.fresh(own_broker.running).connection("gate"))
+    before = ends.wait(asked)
+    own_broker.kill(0.0)
+    answered: set[str] = set()
+
+    def is_answered() -> bool:
+        ends.ask(asked, time.time_ns() // 1_000_000)
+        answered.update(end.topic for end in ends.answers())
+        return answered == {"identities", "controls"}
+
+    until(is_answered, AGAIN_S)
+    assert ends.wait(asked) == before
 
 
 @pytest.mark.slow

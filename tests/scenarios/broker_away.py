@@ -25,7 +25,7 @@ class BrokerOfOurOwn:
             os.kill(pid, signal.SIGCONT)
 
     def kill(self, seconds: float) -> None:
-        """SIGKILL, then nobody listens, then a new process on the same data and port: which takes a minute by itself."""
+        """SIGKILL, then nobody listens, then a new process on the same data and port, which takes its session."""
         before = self.running
         os.kill(before.mark.pid, signal.SIGKILL)
         before.stop()

@@ -144,6 +144,7 @@ def test_a_short_absence_changes_nothing(
     assert watch.reasons
 
 
+@pytest.mark.slow
 def test_a_killed_broker_changes_nothing(
     own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path
 ) -> None:

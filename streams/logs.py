@@ -120,6 +120,12 @@ def configure_logging(*, as_json: bool = False, level: int = logging.INFO) -> No
     logger.propagate = False
 
 
+def has_handlers() -> bool:
+    """Whether a program has said where this library's lines go."""
+    handlers = (*logging.getLogger(LOGGER).handlers, *logging.getLogger().handlers)
+    return any(not isinstance(handler, logging.NullHandler) for handler in handlers)
+
+
 def silence_logging() -> None:
     """As it is before `configure_logging`: nothing is written unless somebody adds a handler."""
     logger = logging.getLogger(LOGGER)

@@ -49,7 +49,7 @@ from sluicegate.schemas.errors import ConfigurationError, SluicegateError, Timed
 from sluicegate.schemas.keys import PrivateKey, PublicKey
 from sluicegate.streams.kafka.connection import Connection, connect
 from sluicegate.streams.kafka.principals import Principal, Role
-from sluicegate.streams.logs import get_logger
+from sluicegate.streams.logs import configure_logging, get_logger, has_handlers
 from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.runtime.watchdog import end_process
@@ -194,7 +194,12 @@ class Executor:
         self._stopping.set()
 
     def serve(self) -> None:
-        """`run` as the main function of a process: SIGTERM and Ctrl-C drain, the second one ends at once."""
+        """`run` as the main function of a process: SIGTERM and Ctrl-C drain, the second one ends at once.
+
+        Log lines go to standard error, unless the program has set up logging for itself.
+        """
+        if not has_handlers():
+            configure_logging()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:

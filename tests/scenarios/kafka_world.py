@@ -323,7 +323,7 @@ class Died(SluicegateError):  # noqa: N818  # what a test asked for, no error
 
 
 class RunningExecutor:
-    """An executor in a thread."""
+    """An executor in a thread, kept running through outages of the broker as `play` and `gated` do."""
 
     def __init__(self, executor: Executor) -> None:
         self.executor = executor
@@ -340,7 +340,7 @@ class RunningExecutor:
 
     def _run(self) -> None:
         try:
-            self.executor.run()
+            self.executor.keep_running()
         except BaseException as error:  # noqa: BLE001  # raised by `stop`, in the test's own thread
             self.failure = error
 

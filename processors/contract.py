@@ -127,27 +127,12 @@ class Dated(Protocol):
         ...
 
 
-class Topology(Protocol, Generic[Tables]):
-    """Everything the runtime needs to know; one object per process, without state of its own."""
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Co-partitioned inputs, in the order in which they are processed within a transaction."""
-        ...
-
-    @property
-    def stores(self) -> tuple[StoreSpec, ...]:
-        """The stores of every task."""
-        ...
+class Folded(Protocol, Generic[Tables]):
+    """Documents of operators folded into global tables: all that a reader of tables needs to know."""
 
     @property
     def table_topics(self) -> tuple[str, ...]:
         """One-partition topics read completely by every process, in the order in which they are applied."""
-        ...
-
-    @property
-    def output_topics(self) -> tuple[str, ...]:
-        """Topics with one partition per task that a step may write to, other than `execution.*`."""
         ...
 
     def no_tables(self) -> Tables:
@@ -170,6 +155,25 @@ class Topology(Protocol, Generic[Tables]):
 
     def executors(self, tables: Tables) -> frozenset[str]:
         """Names of the executors that routes lead to; the runtime checks which of their topics exist."""
+        ...
+
+
+class Topology(Folded[Tables], Protocol[Tables]):
+    """Everything the runtime needs to know; one object per process, without state of its own."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Co-partitioned inputs, in the order in which they are processed within a transaction."""
+        ...
+
+    @property
+    def stores(self) -> tuple[StoreSpec, ...]:
+        """The stores of every task."""
+        ...
+
+    @property
+    def output_topics(self) -> tuple[str, ...]:
+        """Topics with one partition per task that a step may write to, other than `execution.*`."""
         ...
 
     def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:

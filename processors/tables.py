@@ -30,7 +30,7 @@ from .policy import Policy, PolicySet, load
 if TYPE_CHECKING:
     from .masking.profile import Profile
 
-TABLE_TOPICS = ("policies", "identities", "controls")
+TABLE_TOPICS: tuple[str, ...] = ("policies", "identities", "controls")
 """In the order in which they are applied."""
 
 _MAPS: dict[DocumentKind, str] = {
@@ -77,6 +77,34 @@ class Tables:
     positions: Mapping[str, int] = field(default_factory=dict)
     reachable: frozenset[str] = frozenset()
     ignored: tuple[IgnoredDocument, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTables:
+    """What operators say, as tables of whoever reads it all: nobody and nothing at first, then document by document."""
+
+    trust: Trust
+
+    table_topics = TABLE_TOPICS
+
+    def no_tables(self) -> Tables:
+        """Nobody, nothing allowed, nothing stopped."""
+        return Tables()
+
+    def apply(
+        self,
+        tables: Tables,
+        records: Sequence[Record],
+        positions: Mapping[str, int],
+        reachable: frozenset[str],
+    ) -> Tables:
+        """Tables after these documents."""
+        return apply_documents(tables, records, positions, reachable, self.trust)
+
+    def executors(self, tables: Tables) -> frozenset[str]:
+        """Nobody: who writes no grants needs no route."""
+        del tables
+        return frozenset()
 
 
 def apply_documents(

@@ -13,7 +13,6 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
     every input ─► audit entry with its leaf
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sluicegate.processors import audit
@@ -22,7 +21,7 @@ from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import Authentic, authenticate
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling, Send
 from sluicegate.processors.separation import decider
-from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
@@ -40,21 +39,19 @@ SOURCE = "/sluicegate/gate"
 
 
 @dataclass(frozen=True, slots=True)
-class GateTopology:
+class GateTopology(OperatorTables):
     """The gate as the runtime drives it. Without state: everything is in stores and tables.
 
     `partitions` is the number of partitions of every co-partitioned topic; `code_version` is recorded in every tile.
     Records on `json_topics` are written as JSON: any of `approvals`, `outcomes`, `audit`.
     """
 
-    trust: Trust
     partitions: int
     code_version: str
     window: Window = field(default_factory=Window)
     json_topics: frozenset[str] = frozenset()
 
     sources = ("actions", "decisions", "receipts")
-    table_topics = TABLE_TOPICS
     output_topics = ("approvals", "outcomes", "audit", "dlq.actions", "dlq.decisions", "dlq.receipts")
 
     @property
@@ -65,20 +62,6 @@ class GateTopology:
             StoreSpec(pending.STORE, pending.CHANGELOG),
             StoreSpec(closed.STORE, closed.CHANGELOG, retention_ms),
         )
-
-    def no_tables(self) -> Tables:
-        """Nobody, nothing allowed, nothing stopped."""
-        return Tables()
-
-    def apply(
-        self,
-        tables: Tables,
-        records: Sequence[Record],
-        positions: Mapping[str, int],
-        reachable: frozenset[str],
-    ) -> Tables:
-        """Tables after these documents."""
-        return apply_documents(tables, records, positions, reachable, self.trust)
 
     def executors(self, tables: Tables) -> frozenset[str]:
         """Every executor that is not retired."""

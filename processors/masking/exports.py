@@ -11,7 +11,7 @@ Sinks: exports.masked, exports.quarantine, audit, dlq.exports.raw.
     every batch ─► audit entry with its leaf
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from sluicegate.processors.masking.check import check
 from sluicegate.processors.masking.masking import Unmaskable, mask
 from sluicegate.processors.masking.profile import BUILT_IN, Profile
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
-from sluicegate.processors.tables import TABLE_TOPICS, Tables, Trust, apply_documents
+from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
 from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.state import ExportProgress
@@ -49,13 +49,12 @@ MAX_REASONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class MaskingTopology:
+class MaskingTopology(OperatorTables):
     """The masking processor as the runtime drives it. Without state: everything is in the store and the tables.
 
     `secret` is 32 bytes from which each export's own secret derives; `recipient` is whom quarantined batches are sealed to.
     """
 
-    trust: Trust
     partitions: int
     code_version: str
     secret: bytes = field(repr=False)
@@ -64,32 +63,12 @@ class MaskingTopology:
     audit_as_json: bool = False
 
     sources = ("exports.raw",)
-    table_topics = TABLE_TOPICS
     output_topics = ("exports.masked", "exports.quarantine", "audit", "dlq.exports.raw")
 
     @property
     def stores(self) -> tuple[StoreSpec, ...]:
         """Chains, until nothing can be added to them any more."""
         return (StoreSpec(export_progress.STORE, export_progress.CHANGELOG, export_progress.KEPT_MS),)
-
-    def no_tables(self) -> Tables:
-        """Nobody, no profile but the built-in ones."""
-        return Tables()
-
-    def apply(
-        self,
-        tables: Tables,
-        records: Sequence[Record],
-        positions: Mapping[str, int],
-        reachable: frozenset[str],
-    ) -> Tables:
-        """Tables after these documents."""
-        return apply_documents(tables, records, positions, reachable, self.trust)
-
-    def executors(self, tables: Tables) -> frozenset[str]:
-        """Nobody: masking writes no grants."""
-        del tables
-        return frozenset()
 
     def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
         """Write down which positions of the tables hold from here on."""

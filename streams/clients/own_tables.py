@@ -1,13 +1,10 @@
 """The global tables an executor lives by: who is who, and what is stopped. It reads no policy."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final
 
-from sluicegate.processors.contract import Record, Topology
 from sluicegate.processors.release import OWN_TABLES
-from sluicegate.processors.tables import Tables, Trust, apply_documents
+from sluicegate.processors.tables import OperatorTables, Tables, Trust
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.kafka.outage import Outage
 from sluicegate.streams.runtime.end_offsets import EndOffsets
@@ -29,7 +26,7 @@ class OwnTables:
         self._outage = Outage("identities and controls")
         self._reader: TableReader[Tables] = TableReader(
             connection,
-            _Folded(trust).as_topology(),
+            _Own(trust),
             ends,
             partitions=1,
             fresh_ms=FRESH_MS,
@@ -71,33 +68,10 @@ class OwnTables:
         return self._reader.refresh(_now_ms())
 
 
-@dataclass(frozen=True, slots=True)
-class _Folded:
-    """As much of a topology as the reader of tables asks for."""
-
-    trust: Trust
+class _Own(OperatorTables):
+    """Without policies."""
 
     table_topics = OWN_TABLES
-
-    def no_tables(self) -> Tables:
-        return Tables()
-
-    def apply(
-        self,
-        tables: Tables,
-        records: Sequence[Record],
-        positions: Mapping[str, int],
-        reachable: frozenset[str],
-    ) -> Tables:
-        return apply_documents(tables, records, positions, reachable, self.trust)
-
-    def executors(self, tables: Tables) -> frozenset[str]:
-        del tables
-        return frozenset()
-
-    def as_topology(self) -> Topology[Tables]:
-        # The reader is typed to take a whole topology and uses these members only.
-        return cast("Topology[Tables]", cast("Any", self))
 
 
 def _now_ms() -> int:

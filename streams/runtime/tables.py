@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from sluicegate.processors.contract import Record, Topology
+from sluicegate.processors.contract import Folded, Record, Topology
 from sluicegate.schemas.errors import ConfigurationError, TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 
@@ -32,7 +32,7 @@ class TableReader(Generic[Tables]):
     def __init__(
         self,
         connection: Connection,
-        topology: Topology[Tables],
+        folded: Folded[Tables],
         ends: EndOffsets,
         *,
         partitions: int,
@@ -40,16 +40,15 @@ class TableReader(Generic[Tables]):
         limit_ms: int,
     ) -> None:
         self._connection = connection
-        self._topology = topology
         self._ends = ends
         self._partitions = partitions
         self._fresh_ms = fresh_ms
         self._limit_ms = limit_ms
-        self._table = GlobalTables(topology)
+        self._table = GlobalTables(folded)
         self._reader = RecordReader(connection)
-        self._topics = {topic: connection.topic(topic) for topic in topology.table_topics}
+        self._topics = {topic: connection.topic(topic) for topic in folded.table_topics}
         self._awaited: dict[str, tuple[int, int]] = {}
-        self._reached_ms: dict[str, int] = dict.fromkeys(topology.table_topics, 0)
+        self._reached_ms: dict[str, int] = dict.fromkeys(folded.table_topics, 0)
         self._stale_since_ms: int | None = None
         self._asked_ms = 0
         self._looked_ms = 0

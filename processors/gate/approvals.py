@@ -16,27 +16,32 @@ from sluicegate.processors.masking.views import render
 from sluicegate.processors.policy import Effect, Verdict
 from sluicegate.processors.policy.profiles import strictest
 from sluicegate.processors.ruling import Cause, Ruling, Send
-from sluicegate.processors.separation import is_origin_known, may_decide, origin_set, speaking_groups
+from sluicegate.processors.separation import is_origin_known, origin_set
 from sluicegate.processors.standing import why_fallen
 from sluicegate.processors.tables import Tables
-from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
 from sluicegate.schemas.approval import (
-    ApprovalRequest,
     FrozenRequirement,
-    Reminder,
-    Resolution,
     ResolutionKind,
     Tally,
     View,
 )
-from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.decision import Choice, Decision
 from sluicegate.schemas.grant import Signed
 from sluicegate.schemas.outcome import OutcomeKind
-from sluicegate.schemas.state import CountedDecision, Pending, Phase, Waiting
+from sluicegate.schemas.state import CountedDecision, Pending, Waiting
 
 from . import grants
+from .approval_records import (
+    approvers,
+    decision_facts,
+    reminder_record,
+    request_facts,
+    request_record,
+    send_resolution,
+    waiting_of,
+)
+from .decision_checks import action_of, groups_spoken_for, why_not_counted
 from .grants import Approved, action_facts
 from .outcomes import Subject, close, send_outcome, tell
 from .pending import put_pending
@@ -45,8 +50,6 @@ from .verdicts import evaluate, profile_that_counts
 
 MAX_EXCLUDED = 24
 """People an entry can name; an origin set larger than this cannot be recorded, so such an action is denied."""
-MAX_OTHER_GROUPS = 8
-"""Groups of a person that are recorded with a decision although the request does not ask them."""
 
 
 def open_request(
@@ -74,10 +77,10 @@ def open_request(
         action=signed,
     )
     held = pending.model_copy(update={"waiting": waiting})
-    request = _request(held, verdict, view, cause)
+    request = request_record(held, verdict, view, cause)
     outcome = tell(Subject.of(held), OutcomeKind.PENDING, cause, request_id=waiting.request_id)
     sends = (Send("approvals", request, cause.id("ar")), send_outcome(outcome))
-    facts = _request_facts(held) | {"policies": request.policies}
+    facts = request_facts(held) | {"policies": request.policies}
     return Ruling(Event.ACTION_WAITING, facts, (put_pending(held),), sends, (outcome,), held.lane)
 
 
@@ -93,7 +96,7 @@ def count(
     refusal = (
         person
         if isinstance(person, Reason)
-        else _refusal(pending, decision, trusted.signed, person, tables, cause.at_ms)
+        else why_not_counted(pending, decision, trusted.signed, person, tables, cause.at_ms)
     )
     if refusal is not None or pending is None or pending.waiting is None or isinstance(person, Reason):
         known = None if isinstance(person, Reason) else person
@@ -101,7 +104,7 @@ def count(
     counted = CountedDecision(
         decision_id=decision.decision_id,
         person=person,
-        groups=_groups(pending.waiting.requirement, person, tables),
+        groups=groups_spoken_for(pending.waiting.requirement, person, tables),
         choice=decision.choice,
         signed=trusted.signed,
     )
@@ -115,7 +118,7 @@ def remind(pending: Pending, cause: Cause) -> Ruling:
 
     When the gate was away until the deadline had passed, nobody is reminded of what they cannot do any more.
     """
-    waiting = _waiting(pending)
+    waiting = waiting_of(pending)
     told = waiting.model_copy(update={"remind_at_ms": None})
     puts = (put_pending(pending.model_copy(update={"waiting": told})),)
     facts = action_facts(pending) | {
@@ -124,7 +127,7 @@ def remind(pending: Pending, cause: Cause) -> Ruling:
     }
     if cause.now_ms >= waiting.requirement.deadline_ms:
         return Ruling(Event.REQUEST_REMINDED, facts | {"reason": Reason.LATE}, puts, lane=pending.lane)
-    send = Send("approvals", _reminder(pending, cause), cause.id("rm", waiting.request_id))
+    send = Send("approvals", reminder_record(pending, cause), cause.id("rm", waiting.request_id))
     return Ruling(Event.REQUEST_REMINDED, facts, puts, (send,), lane=pending.lane)
 
 
@@ -145,67 +148,11 @@ def supersede(pending: Pending, cause: Cause) -> Ruling:
     return _end(pending, ResolutionKind.SUPERSEDED, OutcomeKind.SUPERSEDED, Reason.SUPERSEDED, cause)
 
 
-def _refusal(
-    pending: Pending | None,
-    decision: Decision,
-    signed: Signed,
-    person: str,
-    tables: Tables,
-    append_ms: int,
-) -> Reason | None:
-    """Why a decision does not count, in the order in which a reviewer would want to know."""
-    if pending is None or pending.waiting is None:
-        return Reason.NOT_WAITING
-    waiting = pending.waiting
-    if decision.lane != pending.lane:
-        # The executor would refuse a grant that rests on it: one such decision would spoil what others approved.
-        return Reason.WRONG_LANE
-    if decision.request_id != waiting.request_id:
-        return Reason.UNKNOWN_REQUEST
-    if decision.action_digest != pending.action_digest:
-        return Reason.WRONG_ACTION_DIGEST
-    if decision.view_digest not in waiting.view_digests:
-        return Reason.WRONG_VIEW_DIGEST
-    if append_ms > waiting.requirement.deadline_ms:
-        return Reason.LATE
-    on_behalf_of = _action(waiting).on_behalf_of
-    if not is_origin_known(tables.directory, pending.agent, on_behalf_of):
-        return Reason.UNKNOWN_ORIGIN
-    # INVARIANT: nobody behind an action decides on it, by what was frozen and by what is known now.
-    origin = {*waiting.excluded, *origin_set(tables.directory, pending.agent, on_behalf_of)}
-    refusal = may_decide(tables.directory, person, origin, waiting.requirement.groups)
-    return refusal or _unfit(waiting, decision, signed, person)
-
-
-def _unfit(waiting: Waiting, decision: Decision, signed: Signed, person: str) -> Reason | None:
-    already = any(d.person == person or d.decision_id == decision.decision_id for d in waiting.decisions)
-    # A person who approved may still reject before the quorum is met: that only makes the answer stricter.
-    if already and decision.choice is not Choice.REJECT:
-        return Reason.ALREADY_DECIDED
-    if waiting.requirement.reason_required and not (decision.reason or "").strip():
-        return Reason.REASON_MISSING
-    if decision.choice is Choice.REJECT:
-        return None
-    if not waiting.view_complete:
-        return Reason.INCOMPLETE_VIEW
-    # Sized before it is written: state that no record can hold would stop the gate.
-    kept = (*(counted.signed for counted in waiting.decisions), signed)
-    return Reason.TOO_LARGE if grants.too_large(waiting.action, kept) else None
-
-
-def _groups(requirement: FrozenRequirement, person: str, tables: Tables) -> tuple[str, ...]:
-    """The groups a person speaks for: those asked, and others, which a request that is raised later may ask."""
-    directory = tables.directory
-    asked = speaking_groups(directory, person, requirement.groups)
-    others = speaking_groups(directory, person, directory.groups_of(person)) - asked
-    return tuple(sorted({*asked, *sorted(others)[:MAX_OTHER_GROUPS]}))
-
-
 def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     if not _met(waiting.requirement, waiting.decisions):
         return Ruling(Event.DECISION_COUNTED, {}, (put_pending(held),), lane=held.lane)
-    action = _action(waiting)
+    action = action_of(waiting)
     fallen = why_fallen(held, action, waiting.action, tables)
     if fallen is not None:
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, fallen, cause)
@@ -215,7 +162,7 @@ def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
     raised = _raised(held, action, verdict, tables)
     if raised is None:
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.NO_PROFILE, cause)
-    now = _waiting(raised)
+    now = waiting_of(raised)
     if cause.at_ms > now.requirement.deadline_ms:
         return _end(held, ResolutionKind.EXPIRED, OutcomeKind.EXPIRED, Reason.DEADLINE, cause)
     if not _met(now.requirement, now.decisions):
@@ -224,13 +171,13 @@ def _approve(held: Pending, tables: Tables, cause: Cause) -> Ruling:
 
 
 def _grant(held: Pending, action: Action, verdict: Verdict, tables: Tables, cause: Cause) -> Ruling:
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     executor = grants.route(tables, action)
     if isinstance(executor, Reason):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, executor, cause)
     approved = Approved(waiting, waiting.excluded)
     _, ruling = grants.issue(held, action, waiting.action, executor, verdict, tables, cause, approved)
-    resolution = _resolution(held, ResolutionKind.APPROVED, None, cause)
+    resolution = send_resolution(held, ResolutionKind.APPROVED, None, cause)
     facts = {**ruling.facts, "resolution": ResolutionKind.APPROVED}
     return Ruling(
         Event.DECISION_COUNTED, facts, ruling.puts, (resolution, *ruling.sends), ruling.outcomes, held.lane
@@ -247,7 +194,7 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
 
     None when of the profiles of then and now none is surely the stricter one, or the one that counts is no longer published.
     """
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     requirement = waiting.requirement
     if verdict.requirement is not None:
         requirement = stricter(requirement, freeze(verdict.requirement, held.append_ms))
@@ -263,7 +210,7 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
 
 
 def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, cause: Cause) -> Ruling:
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     if len(waiting.excluded) > MAX_EXCLUDED or not _reachable(waiting.requirement, waiting.excluded, tables):
         return _end(held, ResolutionKind.DENIED, OutcomeKind.DENIED, Reason.UNREACHABLE_QUORUM, cause)
     view = _render(action, verdict, waiting.requirement, tables)
@@ -281,8 +228,8 @@ def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, 
         "view_complete": waiting.view_complete and view.complete,
     }
     asked = held.model_copy(update={"waiting": waiting.model_copy(update=update)})
-    request = _request(asked, verdict, view, cause)
-    facts = _request_facts(asked) | {"policies": request.policies}
+    request = request_record(asked, verdict, view, cause)
+    facts = request_facts(asked) | {"policies": request.policies}
     sends = (Send("approvals", request, cause.id("ar")),)
     return Ruling(Event.DECISION_COUNTED, facts, (put_pending(asked),), sends, lane=held.lane)
 
@@ -290,7 +237,7 @@ def _ask_again(held: Pending, action: Action, verdict: Verdict, tables: Tables, 
 def _end(
     pending: Pending, kind: ResolutionKind, outcome_kind: OutcomeKind, reason: Reason | None, cause: Cause
 ) -> Ruling:
-    waiting, subject = _waiting(pending), Subject.of(pending)
+    waiting, subject = waiting_of(pending), Subject.of(pending)
     outcome = tell(subject, outcome_kind, cause, reason=reason, request_id=waiting.request_id)
     facts = action_facts(pending) | {
         "request_id": waiting.request_id,
@@ -299,7 +246,7 @@ def _end(
         "deadline_ms": waiting.requirement.deadline_ms,
     }
     puts = close(subject, outcome, cause)
-    sends = (_resolution(pending, kind, reason, cause), send_outcome(outcome))
+    sends = (send_resolution(pending, kind, reason, cause), send_outcome(outcome))
     return Ruling(Event.DECISION_COUNTED, facts, puts, sends, (outcome,), pending.lane)
 
 
@@ -307,11 +254,11 @@ def _tallied(
     ruling: Ruling, held: Pending, decision: Decision, counted: CountedDecision, cause: Cause
 ) -> Ruling:
     """The ruling of a counted decision, with its tally first."""
-    waiting = _waiting(held)
+    waiting = waiting_of(held)
     # What is needed once this decision is in: its ruling may have raised the request.
     groups = ruling.facts.get("requirement", waiting.requirement.groups)
     behind = ruling.facts.get("excluded", ())
-    people = {who: spoken for who, spoken in _approvers(waiting.decisions).items() if who not in behind}
+    people = {who: spoken for who, spoken in approvers(waiting.decisions).items() if who not in behind}
     tally = Tally(
         decision_id=decision.decision_id,
         request_id=waiting.request_id,
@@ -326,7 +273,7 @@ def _tallied(
     )
     facts = {
         **action_facts(held),
-        **_decision_facts(decision, counted.person),
+        **decision_facts(decision, counted.person),
         **{name: value for name, value in ruling.facts.items() if value is not None},
         "groups": counted.groups,
         "counted": True,
@@ -339,7 +286,7 @@ def _not_counted(
     pending: Pending | None, decision: Decision, person: str | None, reason: Reason, cause: Cause
 ) -> Ruling:
     waiting = pending.waiting if pending is not None else None
-    people = _approvers(waiting.decisions) if waiting else {}
+    people = approvers(waiting.decisions) if waiting else {}
     tally = Tally(
         decision_id=decision.decision_id,
         request_id=decision.request_id,
@@ -353,7 +300,7 @@ def _not_counted(
         needed=waiting.requirement.quorum if waiting else 0,
         open_groups=quorum.open_groups(waiting.requirement.groups, people) if waiting else (),
     )
-    facts = _decision_facts(decision, person) | {"reason": reason, "counted": False}
+    facts = decision_facts(decision, person) | {"reason": reason, "counted": False}
     sends = (Send("approvals", tally, cause.id("ta")),)
     return Ruling(Event.DECISION_NOT_COUNTED, facts, (), sends, lane=decision.lane)
 
@@ -364,101 +311,16 @@ def _render(action: Action, verdict: Verdict, requirement: FrozenRequirement, ta
     return render(action, verdict.show, profile)
 
 
-def _request(pending: Pending, verdict: Verdict, view: View, cause: Cause) -> ApprovalRequest:
-    waiting = _waiting(pending)
-    return ApprovalRequest(
-        request_id=waiting.request_id,
-        revision=waiting.revision,
-        action_id=pending.action_id,
-        action_digest=pending.action_digest,
-        lane=pending.lane,
-        agent=pending.agent,
-        type=pending.type,
-        requirement=waiting.requirement,
-        excluded=waiting.excluded,
-        rules=pending.rules,
-        whys=verdict.whys,
-        policies=tuple(bytes.fromhex(digest) for digest in verdict.policies),
-        view=view,
-        requested_at_ms=cause.now_ms,
-    )
-
-
-def _reminder(pending: Pending, cause: Cause) -> Reminder:
-    waiting = _waiting(pending)
-    people = _approvers(waiting.decisions)
-    return Reminder(
-        request_id=waiting.request_id,
-        action_id=pending.action_id,
-        lane=pending.lane,
-        agent=pending.agent,
-        type=pending.type,
-        revision=waiting.revision,
-        deadline_ms=waiting.requirement.deadline_ms,
-        people=len(people),
-        needed=waiting.requirement.quorum,
-        open_groups=quorum.open_groups(waiting.requirement.groups, people),
-        reminded_at_ms=cause.now_ms,
-    )
-
-
-def _resolution(pending: Pending, kind: ResolutionKind, reason: Reason | None, cause: Cause) -> Send:
-    waiting = _waiting(pending)
-    resolution = Resolution(
-        request_id=waiting.request_id,
-        action_id=pending.action_id,
-        lane=pending.lane,
-        agent=pending.agent,
-        resolution=kind,
-        people=tuple(sorted(decision.person for decision in waiting.decisions)),
-        reason=reason,
-        resolved_at_ms=cause.now_ms,
-    )
-    return Send("approvals", resolution, cause.id("rs", waiting.request_id))
-
-
-def _request_facts(pending: Pending) -> dict[str, object]:
-    waiting = _waiting(pending)
-    return action_facts(pending) | {
-        "rules": pending.rules,
-        "request_id": waiting.request_id,
-        "requirement": waiting.requirement.groups,
-        "quorum": waiting.requirement.quorum,
-        "deadline_ms": waiting.requirement.deadline_ms,
-        "excluded": waiting.excluded,
-        "view_digest": waiting.view_digests[-1],
-    }
-
-
-def _decision_facts(decision: Decision, person: str | None) -> dict[str, object]:
-    text = decision.reason
-    return {
-        "action_id": decision.action_id,
-        "agent": decision.agent,
-        "request_id": decision.request_id,
-        "decision_id": decision.decision_id,
-        "person": person,
-        "choice": decision.choice.value,
-        "text_length": None if text is None else len(text),
-        # Salted with the decision's own nonce: a short reason must not be guessed from its digest.
-        "text_digest": None if text is None else sha256(decision.nonce, text.encode()),
-    }
-
-
 def _with_decision(pending: Pending, counted: CountedDecision) -> Pending:
     """A person's later rejection takes the place of their approval."""
-    waiting = _waiting(pending)
+    waiting = waiting_of(pending)
     others = tuple(decision for decision in waiting.decisions if decision.person != counted.person)
     updated = waiting.model_copy(update={"decisions": (*others, counted)})
     return pending.model_copy(update={"waiting": updated})
 
 
-def _approvers(decisions: tuple[CountedDecision, ...]) -> dict[str, frozenset[str]]:
-    return {d.person: frozenset(d.groups) for d in decisions if d.choice is Choice.APPROVE}
-
-
 def _met(requirement: FrozenRequirement, decisions: tuple[CountedDecision, ...]) -> bool:
-    return quorum.satisfied(requirement.groups, requirement.quorum, _approvers(decisions))
+    return quorum.satisfied(requirement.groups, requirement.quorum, approvers(decisions))
 
 
 def _reachable(requirement: FrozenRequirement, excluded: tuple[str, ...], tables: Tables) -> bool:
@@ -471,16 +333,5 @@ def _reachable(requirement: FrozenRequirement, excluded: tuple[str, ...], tables
     return quorum.reachable(requirement.groups, requirement.quorum, candidates)
 
 
-def _action(waiting: Waiting) -> Action:
-    action = codec.decode(waiting.action.payload_type, waiting.action.value, {"action"})
-    assert isinstance(action, Action)  # noqa: S101  # it was read as one when it came in
-    return action
-
-
 def _renamed(ruling: Ruling, event: Event) -> Ruling:
     return Ruling(event, ruling.facts, ruling.puts, ruling.sends, ruling.outcomes, ruling.lane)
-
-
-def _waiting(pending: Pending) -> Waiting:
-    assert pending.waiting is not None and pending.phase is Phase.WAITING  # noqa: S101, PT018  # callers hold a request
-    return pending.waiting

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluicegate.processors import audit, quorum
-from sluicegate.processors.gate import approvals, receipts, submissions
+from sluicegate.processors.gate import approvals, decision_checks, receipts, submissions
 from sluicegate.processors.ruling import Ruling
 from sluicegate.processors.verification import Invariant, Report, Verifier
 from sluicegate.schemas.audit import AuditEntry
@@ -69,18 +69,18 @@ def enough_is_anybody(patch: pytest.MonkeyPatch) -> None:
 
 def owners_may_decide(patch: pytest.MonkeyPatch) -> None:
     """The separation check is skipped: nobody is ever behind an action when they decide."""
-    refusal = approvals._refusal
+    refusal = decision_checks.why_not_counted
 
     def skipped(*parts: Any) -> Any:
         found = refusal(*parts)
         return None if found == "own-action" else found
 
-    patch.setattr(approvals, "_refusal", skipped)
+    patch.setattr(approvals, "why_not_counted", skipped)
 
 
 def one_person_counts_twice(patch: pytest.MonkeyPatch) -> None:
     """The second account of a person is heard as if it were somebody else's."""
-    patch.setattr(approvals, "_unfit", lambda *_: None)
+    patch.setattr(decision_checks, "_unfit", lambda *_: None)
 
 
 def deadlines_do_not_end(patch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,14 @@
 """`gate`: run the gate."""
 
-import logging
-
 import typer
 
 from sluicegate.streams.doctor.transactions import require_transactions
 from sluicegate.streams.gate_workers import gate_spec
-from sluicegate.streams.health import Watched, serving
-from sluicegate.streams.logs import configure_logging
-from sluicegate.streams.runtime.supervisor import Supervisor
 
-from .failures import REFUSED, Commands
+from .failures import Commands
 from .invocation import invocation
 from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
+from .working import run_workers, start_logging
 
 app = typer.Typer(name="gate", cls=Commands, no_args_is_help=True)
 
@@ -41,18 +37,7 @@ def run(
     Example: sluicegate gate run --workers 2
     """
     settings = invocation(ctx).settings
-    level = logging.WARNING if quiet else logging.INFO
-    configure_logging(as_json=log_json, level=level)
+    level = start_logging(as_json=log_json, quiet=quiet)
     spec = gate_spec(settings, log_json=log_json, log_level=level)
     require_transactions(spec.connection)
-    supervisor = Supervisor(
-        spec,
-        workers=workers or settings.gate.workers,
-        first_slot=first_slot,
-    )
-    watched = Watched("gate", supervisor, settings.partitions, shared=shared or first_slot > 0)
-    gate = settings.gate
-    with serving(http or gate.http, [watched], beyond_loopback=gate.http_beyond_loopback):
-        status = supervisor.run()
-    if status:
-        raise typer.Exit(REFUSED)
+    run_workers("gate", spec, settings.gate, workers=workers, first_slot=first_slot, http=http, shared=shared)

@@ -1,17 +1,13 @@
 """`mask`: run masking."""
 
-import logging
-
 import typer
 
-from sluicegate.streams.health import Watched, serving
-from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.masking_workers import masking_spec
-from sluicegate.streams.runtime.supervisor import Supervisor
 
-from .failures import REFUSED, Commands
+from .failures import Commands
 from .invocation import invocation
 from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
+from .working import run_workers, start_logging
 
 app = typer.Typer(name="mask", cls=Commands, no_args_is_help=True)
 
@@ -41,16 +37,8 @@ def run(
     Example: sluicegate mask run --workers 2
     """
     settings = invocation(ctx).settings
-    level = logging.WARNING if quiet else logging.INFO
-    configure_logging(as_json=log_json, level=level)
-    supervisor = Supervisor(
-        masking_spec(settings, log_json=log_json, log_level=level),
-        workers=workers or settings.masking.workers,
-        first_slot=first_slot,
+    level = start_logging(as_json=log_json, quiet=quiet)
+    spec = masking_spec(settings, log_json=log_json, log_level=level)
+    run_workers(
+        "masking", spec, settings.masking, workers=workers, first_slot=first_slot, http=http, shared=shared
     )
-    watched = Watched("masking", supervisor, settings.partitions, shared=shared or first_slot > 0)
-    masking = settings.masking
-    with serving(http or masking.http, [watched], beyond_loopback=masking.http_beyond_loopback):
-        status = supervisor.run()
-    if status:
-        raise typer.Exit(REFUSED)

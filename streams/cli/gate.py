@@ -2,7 +2,6 @@
 
 import typer
 
-from sluicegate.streams.doctor.transactions import require_transactions
 from sluicegate.streams.gate_workers import gate_spec
 
 from .failures import Commands
@@ -39,5 +38,4 @@ def run(
     settings = invocation(ctx).settings
     level = start_logging(as_json=log_json, quiet=quiet)
     spec = gate_spec(settings, log_json=log_json, log_level=level)
-    require_transactions(spec.connection)
     run_workers("gate", spec, settings.gate, workers=workers, first_slot=first_slot, http=http, shared=shared)

@@ -4,6 +4,7 @@ import logging
 
 import typer
 
+from sluicegate.streams.doctor.transactions import require_transactions
 from sluicegate.streams.health import Watched, serving
 from sluicegate.streams.logs import configure_logging
 from sluicegate.streams.runtime.spec import WorkerSpec
@@ -32,8 +33,10 @@ def run_workers(
 ) -> None:
     """Return when every worker has drained; the status is `REFUSED` when one could not be kept running.
 
+    Nothing starts on a broker that breaks the promises of transactions (BrokerError).
     `shared`, or another first slot than 0: other machines have partitions too.
     """
+    require_transactions(spec.connection, first_slot)
     supervisor = Supervisor(spec, workers=workers or chosen.workers, first_slot=first_slot)
     watched = Watched(name, supervisor, spec.partitions, shared=shared or first_slot > 0)
     with serving(http or chosen.http, [watched], beyond_loopback=chosen.http_beyond_loopback):

@@ -95,8 +95,16 @@ TABLE: dict[Role, RoleRights] = {
     ),
     Role.MASKING: RoleRights(
         # What it has written proves that a partition was worked on before (see `runtime.first_start`).
-        read=("exports.raw", *DOCUMENTS, CHAINS, "exports.masked"),
-        write=("exports.masked", "exports.quarantine", "audit", "actions", CHAINS, "dlq.exports.raw"),
+        read=("exports.raw", *DOCUMENTS, CHAINS, "exports.masked", "conformance"),
+        write=(
+            "exports.masked",
+            "exports.quarantine",
+            "audit",
+            "actions",
+            CHAINS,
+            "dlq.exports.raw",
+            "conformance",
+        ),
         transactions=True,
     ),
     Role.NOTARY: RoleRights(read=("audit", "checkpoints"), write=("checkpoints",), transactions=True),

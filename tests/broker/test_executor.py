@@ -19,7 +19,9 @@ from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.receipt import Claim, Happened, NoResult, Receipt, ResultPlace
 from sluicegate.streams.clients import executor_reports
 from sluicegate.streams.clients.executor import Executor
+from sluicegate.streams.clients.executor_steps import ExecutorStep
 from sluicegate.streams.clients.topic_reader import From, TopicReader
+from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.testing.gate_driver import seeded_key
 from sluicegate.streams.testing.grant_bench import Effects, GrantBench, bench_executor, bench_trust
 
@@ -34,14 +36,14 @@ def bench(cluster: Any) -> GrantBench:
 
 
 @contextmanager
-def running(cluster: Any, effects: Path, **settings: Any) -> Iterator[Executor]:
-    """An executor at work in a thread, drained at the end; what ended it early is raised."""
+def running(cluster: Any, effects: Path, *, kept: bool = False, **settings: Any) -> Iterator[Executor]:
+    """An executor at work in a thread, drained at the end; what ended it early is raised. `kept`: through outages."""
     executor = bench_executor(cluster.connection("executor-crm"), effects, **settings)
     failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            executor.run()
+            (executor.keep_running if kept else executor.run)()
         except BaseException as error:  # noqa: BLE001  # the test's own thread raises it
             failures.append(error)
 
@@ -98,6 +100,46 @@ def test_granted_actions_are_executed_once_with_claim_and_receipt(
     assert len(claims) == len(receipts) == 50
     assert all(found.claim_id == claims[found.grant_id] for found in receipts)
     assert receipts[0].result_digest is not None
+
+
+class UnclearOnce:
+    """At the first time of one step a call does not return: nobody knows what the broker has done."""
+
+    def __init__(self, step: ExecutorStep) -> None:
+        self.step = step
+        self.has_struck = False
+
+    def __call__(self, step: ExecutorStep) -> None:
+        """Strike once."""
+        if step is self.step and not self.has_struck:
+            self.has_struck = True
+            raise UnclearError("the call does not return")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        ExecutorStep.CLAIM_COMMIT,
+        ExecutorStep.APPEND_TIME,
+        ExecutorStep.RECEIPT,
+        ExecutorStep.RECEIPT_WRITE,
+        ExecutorStep.RECEIPT_COMMIT,
+    ],
+)
+def test_z2_kept_running_through_an_unclear_call_every_grant_is_executed_and_told_once(
+    cluster: Any, bench: GrantBench, tmp_path: Path, step: ExecutorStep
+) -> None:
+    """A new producer of the same id ends what was open; claims go on, and what was acted on is told, not done again."""
+    grants = bench.grant(5)
+    bench.publish()
+    fault = UnclearOnce(step)
+    with running(cluster, tmp_path / "effects", kept=True, fault=fault):
+        until(lambda: len(ends(bench)) == 5, 60)
+    assert fault.has_struck
+    assert Effects(tmp_path / "effects").count == {grant.grant_id: 1 for grant in grants}
+    assert ends(bench) == [("executed", None)] * 5
+    claims = [found.grant_id for found in bench.receipts() if isinstance(found, Claim)]
+    assert sorted(claims) == sorted(grant.grant_id for grant in grants)
 
 
 def test_d8_a_grant_used_twice_after_offsets_were_rewound_is_refused(

@@ -4,12 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluicegate.schemas.fields import Wire
+from sluicegate.schemas.approval import ApprovalRequest, Reminder, Resolution, Tally
+from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import Outcome
 
 from .contract import Put
 from .events import Event, Reason
+
+Sent = ApprovalRequest | Tally | Reminder | Resolution | Grant | Outcome
+"""What the gate writes about an action."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Send:
     """A record to write to the task's own partition of `topic`; `signed` for what carries the gate's authority."""
 
     topic: str
-    model: Wire
+    model: Sent
     id: str
     signed: bool = False
 

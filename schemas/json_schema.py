@@ -5,7 +5,8 @@ They say what a reader accepts. A model may refuse more: sizes, text that is no 
 
 from typing import Any, Final
 
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from .codec import JSON_KINDS
 from .kinds import MODELS
@@ -25,7 +26,9 @@ def json_schemas() -> dict[str, dict[str, Any]]:
 
 def shared_schemas(prefix: str) -> dict[str, Any]:
     """The schemas of these kinds by the name of their model, with references that begin with `prefix`."""
-    models = [(MODELS[kind], "validation") for kind in sorted(JSON_KINDS)]
-    _, schemas = models_json_schema(models, ref_template=prefix + "{model}")  # type: ignore[arg-type]  # the literal
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (MODELS[kind], "validation") for kind in sorted(JSON_KINDS)
+    ]
+    _, schemas = models_json_schema(models, ref_template=prefix + "{model}")
     found: dict[str, Any] = schemas["$defs"]
     return found

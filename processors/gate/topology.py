@@ -190,10 +190,10 @@ def _output(
 ) -> Output:
     encoded = codec.encode_as(send.model, as_json=send.topic in json_topics)
     headers = record_headers(
-        kind=send.model.kind,  # type: ignore[attr-defined]  # every record that is sent has one
+        kind=send.model.kind,
         payload_type=encoded.payload_type,
         id=send.id,
-        subject=send.model.action_id,  # type: ignore[attr-defined]  # every record that is sent is about an action
+        subject=send.model.action_id,
         source=SOURCE,
         origin=origin,
         ordinal=ordinal,

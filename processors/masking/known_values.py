@@ -114,10 +114,9 @@ class KnownValues:
         end = last
         for number in range(at + 1, len(words)):
             word, begins, ends = words[number]
-            branch = branch.get(word) if begins - last <= _LONGEST_JOINER else None  # type: ignore[assignment]
-            if branch is None:
+            if begins - last > _LONGEST_JOINER or word not in branch:
                 break
-            last = ends
+            branch, last = branch[word], ends
             if "" in branch:
                 best, end = branch[""], ends
         if best is not None:

@@ -172,7 +172,7 @@ def test_end_offsets_are_told_again_after_a_kill(own_broker: BrokerOfOurOwn) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("way", "seconds"), [("frozen", LONG_S)])
+@pytest.mark.parametrize(("way", "seconds"), [("frozen", LONG_S), ("killed", LONG_S)])
 def test_a_minute_without_the_broker_changes_nothing(
     own_broker: BrokerOfOurOwn, deployment: LocalDeployment, tmp_path: Path, way: str, seconds: float
 ) -> None:

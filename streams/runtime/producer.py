@@ -128,9 +128,22 @@ class KafkaProducer:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, KafkaException):
                 cause = cause.__cause__ or cause.__context__
-            if cause is None:
+            fatal = self._fatal() if cause is None else cause.args[0]
+            if fatal is None:
                 raise UnclearError("flush: the client failed") from error
-            raise self._meaning(cause.args[0], "flush") from error
+            raise self._meaning(fatal, "flush") from error
+
+    def _fatal(self) -> KafkaError | None:
+        """The fatal error that the client keeps, where the binding lost it on the way.
+
+        Beginning again is refused in any case while a transaction is open: asking sends nothing and changes nothing.
+        """
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as error:
+            known: KafkaError = error.args[0]
+            return known if known.fatal() else None
+        return None
 
     def send_offsets(self, progress: Sequence[Progress]) -> None:
         """Add the group's offsets to the transaction."""

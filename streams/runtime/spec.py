@@ -1,6 +1,7 @@
 """What a worker is told: everything, and in a form that can be sent to another process."""
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,11 @@ from .task import DEFAULT_SKEW_MS
 from .transaction import FaultHook, no_fault
 
 EVIDENCE: Final = ("audit",)
+
+
+def wall_clock_ms() -> int:
+    """The wall clock of this machine."""
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +53,5 @@ class WorkerSpec:
     log_level: int = logging.INFO
     fault: FaultHook = no_fault
     """For fault tests, see `transaction`."""
+    clock: Callable[[], int] = wall_clock_ms
+    """The wall clock in milliseconds; fault tests pass one that is wrong."""

@@ -45,11 +45,6 @@ _MOST_ABORTS: Final = 5
 """In a row, without a commit between them: then something stands in the way that trying again does not remove."""
 
 
-def now_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
-
-
 class Worker:
     """The loop of one process. It asks `stop` before each turn; everything gathered is committed by then."""
 
@@ -63,6 +58,7 @@ class Worker:
     ) -> None:
         self._spec = spec
         self._slot = slot
+        self._now_ms = spec.clock
         self._watchdog = watchdog
         self._report = report
         self._log = get_logger("sluicegate.worker").bind(slot=slot)
@@ -117,19 +113,19 @@ class Worker:
         check_topics(self._topology, known, self._spec.partitions)
         self._producer.know(known)
         self._watchdog.beat("read the tables")
-        self._tables.read_to_end(now_ms, lambda: self._watchdog.beat("read the tables"))
+        self._tables.read_to_end(self._now_ms, lambda: self._watchdog.beat("read the tables"))
         self._assignment.subscribe()
         self._log.info("started", partitions=self._spec.partitions)
 
     def _turn(self) -> None:
         self._watchdog.beat("poll")
-        is_fresh = self._tables.refresh(now_ms())
+        is_fresh = self._tables.refresh(self._now_ms())
         # On stale tables nothing is decided: the records stay where they are until the tables are fresh again.
         messages = self._gather() if is_fresh else []
         if is_fresh:
             self._outage.answered()
             if messages and self._spec.documents_first:
-                self._read_documents_up_to(now_ms())
+                self._read_documents_up_to(self._now_ms())
             self._work(messages)
         else:
             self._outage.waits()
@@ -145,7 +141,7 @@ class Worker:
             self._watchdog.beat("read the documents")
             self._tables.ask(at_ms)
             self._take_end_offsets()
-            self._tables.refresh(now_ms())
+            self._tables.refresh(self._now_ms())
             time.sleep(_DOCUMENTS_S)
 
     def _gather(self) -> list[Message]:
@@ -157,7 +153,7 @@ class Worker:
         return [first, *self._consumer.consume(self._pace.records - 1, 0)]
 
     def _work(self, messages: Sequence[Message]) -> None:
-        at_ms = now_ms()
+        at_ms = self._now_ms()
         batches = self._reader.read(messages)
         began = time.monotonic()
         self._more_is_due = False
@@ -190,7 +186,7 @@ class Worker:
         self._pace.committed()
         self._aborts_in_a_row = 0
         self._counts["transactions"] += 1
-        self._last_commit_ms = now_ms()
+        self._last_commit_ms = self._now_ms()
         self._committed_ms.update((task.partition, self._last_commit_ms) for task in tasks)
 
     def _abort(self, reason: MustAbort) -> None:
@@ -218,7 +214,7 @@ class Worker:
             WorkerStatus(
                 slot=self._slot,
                 process=os.getpid(),
-                at_ms=now_ms(),
+                at_ms=self._now_ms(),
                 last_commit_ms=self._last_commit_ms,
                 epochs=self._producer.epochs,
                 tables=dict(self._tables.positions),

@@ -274,19 +274,19 @@ class Executor:
         self._execute(work)
 
     def _execute(self, work: Workplace) -> None:
-        began_s = unreported_s = time.monotonic()
+        began_s = unreported_s = work.clock.monotonic_s()
         claimed = len(self._to_act)
         while self._to_act:
             work.tables.freshen()  # here an outage is waited for: nothing has happened yet
             # INVARIANT: it leaves the queue before it is acted on: whatever goes wrong now, it is never acted on again.
             self._ends.append(end(work, self._to_act.popleft()))
-            waits_s = time.monotonic() - unreported_s
+            waits_s = work.clock.monotonic_s() - unreported_s
             if waits_s > UNREPORTED_S or sum(map(size_of, self._ends)) > UNREPORTED_BYTES:
                 self._report(work)
-                unreported_s = time.monotonic()
+                unreported_s = work.clock.monotonic_s()
         self._report(work)
         if claimed:
-            each_s = (time.monotonic() - began_s) / claimed
+            each_s = (work.clock.monotonic_s() - began_s) / claimed
             self._most = max(1, min(MOST_CLAIMS, 2 * self._most, int(ACTING_S / max(each_s, 1e-6))))
 
     def _report(self, work: Workplace) -> None:

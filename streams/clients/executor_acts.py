@@ -8,7 +8,7 @@ from sluicegate.schemas.receipt import NoResult, ResultPlace
 from .execution_records import OwnRecord
 from .executor_claims import Claimed
 from .executor_steps import ExecutorStep
-from .executor_workplace import Workplace, wall_clock_ms
+from .executor_workplace import Workplace
 from .results_slices import UnsendableError, slices
 from .results_writing import WrittenResult, write_result
 
@@ -45,7 +45,7 @@ def end(work: Workplace, claimed: Claimed) -> End:
         return _act(work, claimed)
     work.counts["refused"] += 1
     work.log.warning("refused after the claim", check=refused.value, grant=claimed.read.grant.grant_id)
-    return work.scribe.refusal(claimed.read, refused, wall_clock_ms(), claimed=claimed.claim_id)
+    return work.scribe.refusal(claimed.read, refused, work.clock.wall_ms(), claimed=claimed.claim_id)
 
 
 def _late(claimed: Claimed) -> Check | None:
@@ -55,7 +55,7 @@ def _late(claimed: Claimed) -> Check | None:
 
 def _stopped(work: Workplace, claimed: Claimed) -> Check | None:
     """Claims of a batch wait for their turn, and a process may have slept: look once more just before the act."""
-    tables, now_ms, grant = work.tables.freshen(), wall_clock_ms(), claimed.read.grant
+    tables, now_ms, grant = work.tables.freshen(), work.clock.wall_ms(), claimed.read.grant
     own = tables.directory.executors.get(work.scribe.executor)
     if own is None or not work.is_enrolled(tables):
         return Check.REVOKED_EXECUTOR
@@ -73,16 +73,16 @@ def _act(work: Workplace, claimed: Claimed) -> End:
         returned = work.handlers[claimed.action.type](claimed.action, claimed.read.grant)
         work.fault(ExecutorStep.RESULT)  # 6
         # What a handler yields it does while it is read: its errors are the action's.
-        result = write_result(work.scribe, claimed.read, slices(returned), wall_clock_ms())
+        result = write_result(work.scribe, claimed.read, slices(returned), work.clock.wall_ms())
     except UnsendableError as error:
         no_result = error.code
         work.counts["withheld"] += 1
         work.log.warning("the result goes nowhere", code=no_result.value, grant=claimed.read.grant.grant_id)
     except Exception as error:  # noqa: BLE001  # whatever a handler raises: the action failed
         work.counts["failed"] += 1
-        return work.scribe.failed(claimed.read, claimed.claim_id, wall_clock_ms(), error)
+        return work.scribe.failed(claimed.read, claimed.claim_id, work.clock.wall_ms(), error)
     finally:
         work.watchdog.beat("act")
     work.counts["executed"] += 1
     work.counts["results"] += result is not None
-    return Executed(claimed, wall_clock_ms(), result, no_result)
+    return Executed(claimed, work.clock.wall_ms(), result, no_result)

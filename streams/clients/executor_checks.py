@@ -7,7 +7,7 @@ from sluicegate.processors.contract import Record
 from sluicegate.processors.release import Check, examine
 from sluicegate.schemas.errors import ConfigurationError
 
-from .executor_workplace import Workplace, wall_clock_ms
+from .executor_workplace import Workplace
 from .judgement import Judgement, judge, once_each
 from .own_tables import FRESH_MS
 
@@ -41,7 +41,7 @@ def check(work: Workplace, records: Sequence[Record]) -> list[Judgement]:
 
 
 def _judge_all(work: Workplace, records: Sequence[Record]) -> list[Judgement]:
-    tables, now_ms = work.tables.freshen(), wall_clock_ms()
+    tables, now_ms = work.tables.freshen(), work.clock.wall_ms()
     return once_each(
         [
             judge(

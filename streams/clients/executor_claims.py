@@ -11,7 +11,7 @@ from sluicegate.streams.runtime.transaction import MustAbort
 
 from .execution_records import OwnRecord, ReadGrant
 from .executor_steps import ExecutorStep
-from .executor_workplace import Workplace, wall_clock_ms
+from .executor_workplace import Workplace
 from .judgement import Judgement
 
 
@@ -45,7 +45,7 @@ def claim(work: Workplace, records: Sequence[Record], judgements: Sequence[Judge
 
 
 def _answer(work: Workplace, judgement: Judgement) -> OwnRecord | None:
-    read, now_ms = judgement.read, wall_clock_ms()
+    read, now_ms = judgement.read, work.clock.wall_ms()
     if read is None:
         return None
     if judgement.action is not None:
@@ -73,7 +73,7 @@ def _noted(work: Workplace, judgement: Judgement, own: OwnRecord | None) -> Clai
         work.log.warning("refused", check=judgement.check.value, at=str(judgement.record.position))
     if own is None or judgement.read is None:
         return None
-    work.grants.book(judgement.record.position.partition).note(own.model, wall_clock_ms())
+    work.grants.book(judgement.record.position.partition).note(own.model, work.clock.wall_ms())
     if judgement.action is None or not isinstance(own.model, Claim):
         return None
     place = work.producer.appended(own.value)

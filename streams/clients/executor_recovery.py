@@ -15,7 +15,7 @@ from sluicegate.streams.runtime.end_offsets import EndOffsets
 
 from .claim_book import REMEMBERED_MS
 from .executor_acts import End, Executed
-from .executor_workplace import Workplace, wall_clock_ms
+from .executor_workplace import Workplace
 from .grant_reader import RECEIPTS
 from .topic_reader import TopicReader
 
@@ -37,7 +37,7 @@ def untold(work: Workplace, connection: Connection, ends: Sequence[End]) -> list
 def _told(work: Workplace, connection: Connection, offsets: EndOffsets, partition: int) -> set[str]:
     """Claims that have a receipt, up to the high watermark: an older transaction of ours may still be ending."""
     _, end = offsets.wait([(RECEIPTS, partition)])[RECEIPTS, partition]
-    since_ms, deadline = wall_clock_ms() - REMEMBERED_MS, time.monotonic() + _LONGEST_S
+    since_ms, deadline = work.clock.wall_ms() - REMEMBERED_MS, time.monotonic() + _LONGEST_S
     told: set[str] = set()
     with TopicReader(connection, RECEIPTS, since_ms, partitions=[partition]) as reader:
         while reader.positions()[partition] < end:

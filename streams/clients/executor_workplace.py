@@ -42,6 +42,22 @@ class ActingWatchdog(Watchdog):
         self._doing = (doing, math.inf)
 
 
+class Clock:
+    """An executor's time; a simulation gives it another one."""
+
+    def wall_ms(self) -> int:
+        """The wall clock of this machine."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        """For how long something takes."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
 @dataclass(slots=True)
 class Workplace:
     """One executor at work, in one thread."""
@@ -56,6 +72,7 @@ class Workplace:
     fault: FaultHook
     counts: Counter[str]
     log: Any
+    clock: Clock = field(default_factory=Clock)
     _aborts_in_a_row: int = field(default=0, init=False)
     _began_s: float = field(default=0.0, init=False)
     _committed_s: float = field(default=0.0, init=False)
@@ -71,11 +88,11 @@ class Workplace:
 
     def begin(self) -> None:
         """Start a transaction, once the markers of the last one have had their time."""
-        left_s = self._committed_s + MARKERS_S - time.monotonic()
+        left_s = self._committed_s + MARKERS_S - self.clock.monotonic_s()
         if left_s > 0:
-            time.sleep(left_s)
+            self.clock.sleep(left_s)
         self.watchdog.beat("begin")
-        self._began_s = time.monotonic()
+        self._began_s = self.clock.monotonic_s()
         self.producer.begin()
 
     def send(self, own: OwnRecord) -> None:
@@ -85,7 +102,7 @@ class Workplace:
 
     def ended_well(self) -> None:
         """The transaction is committed."""
-        self._committed_s = time.monotonic()
+        self._committed_s = self.clock.monotonic_s()
         self.counts["transactions"] += 1
         self._aborts_in_a_row = 0
 
@@ -94,13 +111,8 @@ class Workplace:
         self.log.warning("aborting a transaction", because=str(reason))
         self.producer.abort()
         self.counts["aborts"] += 1
-        if time.monotonic() - self._began_s >= _AWAY_S:
+        if self.clock.monotonic_s() - self._began_s >= _AWAY_S:
             return  # the broker was away: it is waited for, and nothing stands in the way
         self._aborts_in_a_row += 1
         if self._aborts_in_a_row >= _MOST_ABORTS:
             raise InvariantError(f"{_MOST_ABORTS} transactions in a row had to be aborted: {reason}")
-
-
-def wall_clock_ms() -> int:
-    """The wall clock of this machine."""
-    return time.time_ns() // 1_000_000

@@ -3,9 +3,9 @@
 import json
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 
@@ -21,15 +21,19 @@ ATTEMPTS = 200
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The two ports of a broker, both on 127.0.0.1; kept, so that clients find a restarted broker."""
+    """The ports of a broker, all on 127.0.0.1; kept, so that clients find a restarted broker."""
 
     client: int
     controller: int
+    internal: int | None = None
+    """Where brokers talk to each other, when that is not the clients' port."""
+    advertised: int | None = None
+    """What clients are told instead of `client`: something in between listens there and passes everything on."""
 
     @property
     def address(self) -> str:
         """What clients call `bootstrap`."""
-        return f"127.0.0.1:{self.client}"
+        return f"127.0.0.1:{self.advertised or self.client}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +91,29 @@ class BrokerFolder:
         ports = self.ports() if self.mark() else None
         return ports.address if ports else None
 
-    def claim_ports(self, wanted: int | None) -> Ports:
-        """The wanted, remembered or newly chosen ports, free at this moment; else a `BrokerError`."""
+    def claim_ports(
+        self, wanted: int | None, *, controller: int | None = None, advertised: int | None = None
+    ) -> Ports:
+        """The wanted, remembered or newly chosen ports, free at this moment; else a `BrokerError`.
+
+        A broker of several (its `controller` port is given) and one that is `advertised` elsewhere get an internal one.
+        """
         known = self.ports()
-        client = wanted or (known.client if known else _choose(taken=frozenset()))
-        controller = known.controller if known else _choose(taken=frozenset({client}))
-        for port in (client, controller):
+        ports = Ports(
+            client := wanted or (known.client if known else choose_port()),
+            control := controller or (known.controller if known else choose_port({client})),
+            None
+            if controller is None and advertised is None
+            else (known.internal if known else None) or choose_port({client, control}),
+            advertised,
+        )
+        for port in filter(None, (ports.client, ports.controller, ports.internal)):
             if not is_free(port):
                 raise BrokerError(
                     f"port {port} on 127.0.0.1 is taken: end what listens there (log: `{self.log}`), "
                     "or start the broker with another port"
                 )
-        ports = Ports(client, controller)
-        write_private(
-            self.path / "ports.json", json.dumps({"client": client, "controller": controller}).encode()
-        )
+        write_private(self.path / "ports.json", json.dumps(asdict(ports)).encode())
         return ports
 
     @contextmanager
@@ -130,7 +142,8 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _choose(taken: frozenset[int]) -> int:
+def choose_port(taken: Collection[int] = ()) -> int:
+    """A port of 127.0.0.1 that is free now and not among those `taken`; else a `BrokerError`."""
     for _ in range(ATTEMPTS):
         port = secrets.choice(PORTS)
         if port not in taken and is_free(port):

@@ -5,6 +5,8 @@ everything. The broker's own user logs in by PLAIN, whose password is in the 060
 would have to be given on the command line when the folder is formatted, where every local user could read it.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from .broker_folder import BrokerFolder, Ports
@@ -31,18 +33,76 @@ LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 """Warnings, and each denied operation with its principal: the only trace of what the broker itself refused."""
 
 
-def broker_properties(folder: BrokerFolder, ports: Ports, password: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of several brokers of one cluster on this machine: for tests of what a single one cannot show.
+
+    Every record is kept by all of them, and acknowledged when a majority has it.
+    """
+
+    node: int
+    cluster_id: str
+    controllers: Mapping[int, int]
+    """The controller's port of each node, this one's too."""
+
+    @property
+    def majority(self) -> int:
+        """More than half of the members."""
+        return len(self.controllers) // 2 + 1
+
+
+def broker_properties(folder: BrokerFolder, ports: Ports, password: str, member: Member | None = None) -> str:
     """The text of `server.properties`; holds the broker's own password."""
-    listeners = f"CLIENT://127.0.0.1:{ports.client},CONTROLLER://127.0.0.1:{ports.controller}"
+    listeners = {"CLIENT": ports.client, "INTERNAL": ports.internal, "CONTROLLER": ports.controller}
+    told = {**listeners, "CLIENT": ports.advertised or ports.client}
+    alone = {"controller.quorum.bootstrap.servers": f"127.0.0.1:{ports.controller}"}
     return _text(
         {
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{ports.controller}",
-            "listeners": listeners,
-            "advertised.listeners": listeners,
+            "listeners": _listeners(listeners),
+            "advertised.listeners": _listeners(told),
             "log.dirs": folder.data,
             **_secured(password),
+            **({} if ports.internal is None else _internal(password)),
+            **(alone if member is None else _together(member)),
         }
     )
+
+
+def _listeners(ports: Mapping[str, int | None]) -> str:
+    return ",".join(f"{name}://127.0.0.1:{port}" for name, port in ports.items() if port is not None)
+
+
+def _internal(password: str) -> dict[str, str | int | Path]:
+    # What brokers say to each other must not pass what stands between them and their clients.
+    return {
+        "listener.security.protocol.map": (
+            "CLIENT:SASL_PLAINTEXT,INTERNAL:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT"
+        ),
+        "inter.broker.listener.name": "INTERNAL",
+        "listener.name.internal.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.internal.plain.sasl.jaas.config": _login(password),
+    }
+
+
+def _together(member: Member) -> dict[str, str | int | Path]:
+    copies, majority = len(member.controllers), member.majority
+    voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in sorted(member.controllers.items()))
+    return {
+        "node.id": member.node,
+        "controller.quorum.voters": voters,
+        "default.replication.factor": copies,
+        "min.insync.replicas": majority,
+        "offsets.topic.replication.factor": copies,
+        "transaction.state.log.replication.factor": copies,
+        "transaction.state.log.min.isr": majority,
+        "share.coordinator.state.topic.replication.factor": copies,
+        "share.coordinator.state.topic.min.isr": majority,
+        # Others take over when it is over; a process that was only slow must not lose its leaderships all the time.
+        "broker.session.timeout.ms": 4_000,
+        "broker.heartbeat.interval.ms": 500,
+        # At the default of 30 s a broker that is frozen stays among those which a write waits for.
+        "replica.lag.time.max.ms": 6_000,
+    }
 
 
 def container_properties(port: int, password: str) -> str:
@@ -64,7 +124,7 @@ def container_properties(port: int, password: str) -> str:
 
 
 def _secured(password: str) -> dict[str, str | int | Path]:
-    login = f'{_PLAIN} required username="{SUPER_USER}" password="{password}" user_{SUPER_USER}="{password}";'
+    login = _login(password)
     return {
         "process.roles": "broker,controller",
         "node.id": 1,
@@ -87,6 +147,10 @@ def _secured(password: str) -> dict[str, str | int | Path]:
         **_SMALL,
         **_GROUPS,
     }
+
+
+def _login(password: str) -> str:
+    return f'{_PLAIN} required username="{SUPER_USER}" password="{password}" user_{SUPER_USER}="{password}";'
 
 
 _SINGLE_NODE: dict[str, str | int] = {

@@ -27,7 +27,7 @@ from sluicegate.streams.state_folder import StateFolder, write_private
 from . import leash
 from .admin import Admin
 from .broker_folder import BrokerFolder, Ports
-from .broker_settings import LOGGING, SUPER_USER, broker_properties
+from .broker_settings import LOGGING, SUPER_USER, Member, broker_properties
 from .conformance import check_transactions
 from .connection import Connection
 from .java import HEAP_MIB, Java, environment
@@ -91,28 +91,35 @@ class EmbeddedBroker:
         state: StateFolder,
         *,
         port: int | None = None,
+        advertised: int | None = None,
+        member: Member | None = None,
         lifetime: Lifetime = Lifetime.DETACHED,
         heap_mib: int = HEAP_MIB,
         java: Java | None = None,
     ) -> Self:
         """Start the broker of a state folder and return when it is ready.
 
-        `port` None takes the remembered one, at first a free one. Raises `BrokerError` or `ConfigurationError`.
+        `port` None takes the remembered one, at first a free one. `advertised` is what clients are told instead: what
+        listens there must pass them on, and does so already. A `member` of several is only waited for until it listens:
+        alone it cannot be ready. Raises `BrokerError` or `ConfigurationError`.
         """
         state.create()
         folder = BrokerFolder(state.broker)
         with folder.starting():
             _refuse_second(folder)
             chosen = java or Java.provide(heap_mib=heap_mib)
-            ports = folder.claim_ports(port)
+            own = None if member is None else member.controllers[member.node]
+            ports = folder.claim_ports(port, controller=own, advertised=advertised)
             with _naming_log(folder, lifetime):
-                _prepare(state, folder, ports, chosen)
+                _prepare(state, folder, ports, chosen, member)
                 holder, mark = _launch(folder, chosen, lifetime, state.path)
             folder.write_mark(mark)
             broker = cls(state, mark, ports, holder)
             try:
                 with _naming_log(folder, lifetime):
-                    _await_ready(broker)
+                    _await_port(broker)
+                    if member is None:
+                        await_transactions(broker.super_user(READINESS_NAMING))
             except BaseException:
                 broker.stop()
                 raise
@@ -176,16 +183,19 @@ def _refuse_second(folder: BrokerFolder) -> None:
         )
 
 
-def _prepare(state: StateFolder, folder: BrokerFolder, ports: Ports, java: Java) -> None:
+def _prepare(
+    state: StateFolder, folder: BrokerFolder, ports: Ports, java: Java, member: Member | None
+) -> None:
     password, _ = state.secret_or_new(SUPER_USER)
     folder.scratch.mkdir(mode=0o700, exist_ok=True)
     if folder.log.exists():
         folder.log.replace(folder.log.with_suffix(".log.1"))
     write_private(folder.log, b"")
     write_private(folder.log_settings, LOGGING.encode())
-    write_private(folder.properties, broker_properties(folder, ports, password).encode())
+    write_private(folder.properties, broker_properties(folder, ports, password, member).encode())
     if not (folder.data / "meta.properties").exists():
-        java.format(folder.properties, _new_cluster_id(), folder.log)
+        cluster_id = new_cluster_id() if member is None else member.cluster_id
+        java.format(folder.properties, cluster_id, folder.log, standalone=member is None)
 
 
 @contextmanager
@@ -203,7 +213,8 @@ def _naming_log(folder: BrokerFolder, lifetime: Lifetime) -> Iterator[None]:
         raise BrokerError(f"the broker is not usable: {error}; its log is `{log}`") from None
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
+    """A random name for a cluster that is about to be formatted."""
     # Kafka's form: 16 bytes, base64url without padding; it refuses a leading `-` on the command line.
     while (text := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
         pass
@@ -241,11 +252,6 @@ def _launch(
     if mark is None:
         raise BrokerError("it ended at once")
     return (holder if held else None), mark
-
-
-def _await_ready(broker: EmbeddedBroker) -> None:
-    _await_port(broker)
-    await_transactions(broker.super_user(READINESS_NAMING))
 
 
 def await_transactions(connection: Connection, limit_s: float = ANSWER_LIMIT_S) -> None:

@@ -67,10 +67,11 @@ class Java:
         flags = (*(f"-D{name}={value}" for name, value in system.items()), *recording)
         return self._command("kafka.Kafka", str(properties), flags=flags)
 
-    def format(self, properties: Path, cluster_id: str, log: Path) -> None:
+    def format(self, properties: Path, cluster_id: str, log: Path, *, standalone: bool = True) -> None:
         """Prepare an empty data folder; a `BrokerError` when Kafka refuses, and `log` says why."""
+        alone = ("--standalone",) if standalone else ()
         command = self._command(
-            "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), "--standalone"
+            "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties), *alone
         )
         with log.open("ab") as output:
             try:

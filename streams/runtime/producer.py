@@ -49,6 +49,8 @@ class KafkaProducer:
 
     reports_only_failures = True
     """A call back into Python for every delivered record costs as much as handing it over."""
+    again_s = 0.01
+    """Between a retriable error and the same call again."""
 
     def __init__(
         self,
@@ -188,14 +190,18 @@ class KafkaProducer:
         """End the transaction as if it had never been."""
         self._settle("abort", lambda: self._producer.abort_transaction(self._call_s))
 
-    def _open(self) -> Producer:
-        producer = Producer(
+    def _client(self) -> Producer:
+        """A new object of the client; a simulation gives it another one."""
+        return Producer(
             {
                 **self._connection.transactional_config(self._slot),
                 "on_delivery": self._delivered,
                 "delivery.report.only.error": self.reports_only_failures,
             }
         )
+
+    def _open(self) -> Producer:
+        producer = self._client()
         self._settle("init transactions", lambda: producer.init_transactions(self._call_s))
         self._repeated = False
         self.epochs += 1
@@ -219,7 +225,7 @@ class KafkaProducer:
             raise self._meaning(error, doing)
         self._repeated = True
         self._say_repeating(doing, error)
-        time.sleep(0.01)
+        time.sleep(self.again_s)
 
     def _say_repeating(self, doing: str, error: KafkaError) -> None:
         """At most one line in a while: some errors come back at once, for as long as the broker is away."""

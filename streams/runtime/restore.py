@@ -70,7 +70,7 @@ class Restorer:
         self._stores = {spec.changelog: spec.name for spec in topology.stores}
         self._reader = RecordReader(connection)
         self._restoring: dict[int, _Restoring] = {}
-        self._consumer = Consumer({**connection.reader_config(), "enable.partition.eof": True})
+        self._consumer = self._client()
 
     @property
     def busy(self) -> bool:
@@ -118,6 +118,10 @@ class Restorer:
     def close(self) -> None:
         """Close the consumer."""
         self._consumer.close()
+
+    def _client(self) -> Consumer:
+        """The client's reader; a simulation gives it another one."""
+        return Consumer({**self._connection.reader_config(), "enable.partition.eof": True})
 
     def _take(self, message: Message) -> None:
         topic, partition = self._reader.logical(message.topic() or ""), message.partition() or 0

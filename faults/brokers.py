@@ -35,6 +35,7 @@ from sluicegate.streams.kafka.principals import Naming
 from sluicegate.streams.state_folder import StateFolder, write_private
 
 from .aims import Aims
+from .disk import SmallDisk
 from .proxy import Proxy
 
 HEALTHY_S: Final = 120.0
@@ -42,6 +43,7 @@ HEALTHY_S: Final = 120.0
 END_S: Final = 20.0
 CLOSE_S: Final = 5.0
 """After SIGTERM: the last of several cannot hand over what it leads, and would wait for its own limit."""
+FULL_S: Final = 60.0
 LOOK_S: Final = 0.1
 TRANSACTIONS: Final = "__transaction_state"
 OFFSETS: Final = "__consumer_offsets"
@@ -177,6 +179,26 @@ class Brokers:
         """SIGSTOP, SIGCONT after `seconds`; that all is well again is not waited for."""
         with self.node(target).frozen():
             time.sleep(seconds)
+
+    def starve(self, target: int, disk: SmallDisk, seconds: float) -> None:
+        """Fill its disk until it fails of that, free the disk after `seconds`, start again, wait until all is well.
+
+        It fails when it has something to write: without traffic that is a `BrokerError` after a minute.
+        """
+        node = self.node(target)
+        try:
+            deadline = time.monotonic() + FULL_S
+            while node.is_running:
+                disk.fill()
+                if time.monotonic() > deadline:
+                    raise BrokerError(f"a broker on a full disk still runs after {FULL_S:.0f} s")
+                time.sleep(LOOK_S)
+            node.reap()
+            time.sleep(seconds)
+        finally:
+            disk.free()
+        node.start()
+        self.await_healthy()
 
     def leader_of(self, topic: str, partition: int = 0) -> int:
         """The broker that leads a partition now; `topic` is its name on the cluster."""

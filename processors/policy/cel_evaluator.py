@@ -6,12 +6,12 @@ or text that is no Unicode, raise.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cel_expr_python import cel
 
-from .cel_lint import ROOT, Lint
+from .cel_lint import ROOT, Lint, selected
 from .cel_syntax import parse
 from .expressions import MISSING_KEY, Bound, Checked, Condition, Failed, Fault, Fused
 
@@ -51,10 +51,12 @@ class CelEvaluator:
 
     def __init__(self) -> None:
         self._environment = cel.NewEnv(variables={ROOT: _ANY_MAP})
+        self._boolean: set[str] = set()
+        """Conditions that were checked and give true or false, whatever the facts are, or an error."""
 
     def bind(self, facts: Mapping[str, Any]) -> Bound:
         """The facts of one action, for any number of conditions."""
-        return self._environment.Activation({ROOT: facts})
+        return {ROOT: facts}
 
     def check(self, condition: str) -> Checked | tuple[Fault, ...]:
         """What the condition looks at, or everything that is wrong with it."""
@@ -78,6 +80,8 @@ class CelEvaluator:
                 complain(offset, "not a regular expression (RE2); correct the pattern")
         if not found and not self._can_be_fused(condition):
             complain(0, _TOO_DEEP)
+        if kind == "BOOL":
+            self._boolean.add(condition)
         return tuple(found) or Checked(frozenset(lint.reads), frozenset(lint.tests))
 
     def check_types(self, condition: str, arguments: Mapping[str, str]) -> tuple[Fault, ...]:
@@ -97,17 +101,24 @@ class CelEvaluator:
     def fuse(self, conditions: Sequence[str]) -> Fused:
         """Checked conditions as one program that gives the numbers of those that hold.
 
-        The newline ends a `//` comment at the end of a condition. A condition that compiles alone cannot close the
-        parentheses around it.
+        Every path that they select is a variable of its own: in a map that is selected from again and again, the engine
+        would look up, and convert, level by level. A path that is not there is an error either way. The newline ends a
+        `//` comment at the end of a condition. A condition that compiles alone cannot close the parentheses around it.
         """
-        choices = (f"({condition}\n) ? {number} : -1" for number, condition in enumerate(conditions))
-        text = f"[{','.join(choices)}].filter(n, n >= 0)"
-        return _CelFused(self._environment.compile(text))
+        text = f"[{','.join(map(self._truth, conditions))}]"
+        program = self._environment.compile(text)
+        names = {".".join((ROOT, *path)) for path in selected(parse(program.serialize()))}
+        variables = {ROOT: _ANY_MAP, **dict.fromkeys(names, cel.Type.DYN)}
+        return _CelFused(cel.NewEnv(variables=variables).compile(text), names)
+
+    def _truth(self, condition: str) -> str:
+        """The condition as an element of a list of truths; one that gives anything else errs."""
+        return f"({condition}\n)" if condition in self._boolean else f"({condition}\n)?true:false"
 
     def _can_be_fused(self, condition: str) -> bool:
-        """Whether the condition still compiles a few levels down, where fusing puts it."""
+        """Whether the condition still compiles some levels down, more than fusing puts it."""
         try:
-            self.fuse([condition])
+            self._environment.compile(f"[({condition}\n) ? 0 : -1].filter(n, n >= 0)")
         except RuntimeError:
             return False
         return True
@@ -115,7 +126,7 @@ class CelEvaluator:
     def _is_pattern(self, text: str) -> bool:
         """Whether the engine accepts a pattern; it looks at it only when it runs."""
         program = self._environment.compile(f"''.matches({ROOT}.pattern)")
-        answer = program.eval(self.bind({"pattern": text})).plain_value()
+        answer = program.eval(data=self.bind({"pattern": text})).plain_value()
         return isinstance(answer, bool)
 
 
@@ -124,7 +135,7 @@ class _CelCondition:
         self._program = program
 
     def holds(self, facts: Bound) -> bool | Failed:
-        value = self._program.eval(facts)
+        value = self._program.eval(data=facts)
         answer = value.plain_value()
         if isinstance(answer, bool):
             return answer
@@ -132,12 +143,24 @@ class _CelCondition:
 
 
 class _CelFused:
-    def __init__(self, program: Any) -> None:
+    def __init__(self, program: Any, names: Collection[str]) -> None:
         self._program = program
+        # What is below another fact is found from there, so the shorter name first.
+        self._places = tuple((name, *name.rpartition(".")[::2]) for name in sorted(names, key=len))
 
     def which_hold(self, facts: Bound) -> Sequence[int] | Failed:
-        answer = self._program.eval(facts).plain_value()
-        return answer if isinstance(answer, list) else _failed(answer)
+        answer = self._program.eval(data=self._variables(facts)).plain_value()
+        if not isinstance(answer, list):
+            return _failed(answer)
+        return [number for number, holds in enumerate(answer) if holds] if True in answer else ()
+
+    def _variables(self, facts: Bound) -> dict[str, Any]:
+        found: dict[str, Any] = dict(facts)
+        for name, above, key in self._places:
+            around = found.get(above)
+            if type(around) is dict and key in around:
+                found[name] = around[key]
+        return found
 
 
 def _failed(message: object) -> Failed:

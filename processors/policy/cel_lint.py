@@ -140,6 +140,31 @@ def fact_path(node: Node) -> FactPath | None:
     return None
 
 
+def selected(node: Node) -> frozenset[FactPath]:
+    """Every path below `action` that a tree selects with dots alone, and every path around it."""
+    path = _dotted(node)
+    if path is not None:
+        return frozenset(path[:length] for length in range(1, len(path) + 1))
+    match node.shape:
+        case Select(operand, _, _):
+            return selected(operand)
+        case Call(_, parts) | ListOf(parts):
+            return frozenset[FactPath]().union(*map(selected, parts))
+        case Loop(_, over, start, condition, step, result):
+            return frozenset[FactPath]().union(*map(selected, (over, start, condition, step, result)))
+    return frozenset()
+
+
+def _dotted(node: Node) -> FactPath | None:
+    match node.shape:
+        case Name(name) if name.removeprefix(".") == ROOT:
+            return ()
+        case Select(operand, key, False):
+            above = _dotted(operand)
+            return None if above is None else (*above, key)
+    return None
+
+
 def _start(node: Node) -> int:
     """Where a path begins; the offset of a select is that of its last dot."""
     match node.shape:

@@ -13,6 +13,7 @@ from .rules import Rule
 MISSING: Final = object()
 """Stands for a fact that is not there; None is a value."""
 
+_MOST_REMEMBERED = 1_024
 _FUSING_COST = 20
 """Characters that fusing adds around one condition, generously."""
 
@@ -65,16 +66,27 @@ class _Group:
 
     rules: tuple[CompiledRule, ...]
     programs: tuple[tuple[int, Fused], ...]
+    remembered: dict[tuple[int, ...], "Matches"] = field(default_factory=dict)
 
-    def matching(self, facts: Bound) -> list[CompiledRule] | None:
-        """The rules that hold, None when any of them erred."""
-        found: list[CompiledRule] = []
+    def matching(self, facts: Bound) -> tuple[int, ...] | None:
+        """The numbers of the rules that hold, None when any of them erred."""
+        found: list[int] = []
         for first, program in self.programs:
             answer = program.which_hold(facts)
             if isinstance(answer, Failed):
                 return None
-            found.extend(self.rules[first + number] for number in answer)
-        return found
+            found += [first + number for number in answer] if first else answer
+        return tuple(found)
+
+    def matches(self, numbers: tuple[int, ...]) -> "Matches":
+        """These rules and no error; the same object for the same rules."""
+        matches = self.remembered.get(numbers)
+        if matches is None:
+            if len(self.remembered) >= _MOST_REMEMBERED:
+                self.remembered.clear()
+            matches = Matches(tuple(self.rules[number].rule for number in numbers), ())
+            self.remembered[numbers] = matches
+        return matches
 
 
 class RuleIndex:
@@ -101,10 +113,12 @@ class RuleIndex:
         if holding is None:
             return _one_by_one(group, projection, facts)
         if not projection.unreadable:
-            return Matches(tuple(compiled.rule for compiled in holding), ())
+            return group.matches(holding)
         blind = [compiled for compiled in group.rules if compiled.is_blind(projection.unreadable)]
         return Matches(
-            matched=tuple(compiled.rule for compiled in holding if compiled not in blind),
+            matched=tuple(
+                compiled.rule for compiled in (group.rules[n] for n in holding) if compiled not in blind
+            ),
             erred=tuple(
                 (compiled.rule, missing_fact(compiled, projection, MISSING_KEY)) for compiled in blind
             ),
@@ -146,8 +160,8 @@ def dotted(path: FactPath) -> str:
     return ".".join(("action", *path))
 
 
-def _holding(group: _Group, facts: Bound) -> list[CompiledRule] | None:
-    """The rules that hold; None when one erred, or when all together need more loop steps than one may take."""
+def _holding(group: _Group, facts: Bound) -> tuple[int, ...] | None:
+    """The numbers of the rules that hold; None when one erred, or when all together need more loop steps than one may take."""
     try:
         return group.matching(facts)
     except RuntimeError:

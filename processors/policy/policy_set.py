@@ -11,6 +11,8 @@ from .shown import shown_by_both
 from .standing_streams import Stream, by_id
 from .verdict import Verdict, merged
 
+_MOST_REMEMBERED = 1_024
+
 
 class PolicySet:
     """All loaded policies. The order in which they are given has no influence.
@@ -29,10 +31,19 @@ class PolicySet:
             for pattern in policy.agents:
                 self._named[pattern] = (*self._named.get(pattern, ()), policy)
         self._streams = by_id(stream for policy in self.policies for stream in policy.streams)
+        self._applying: dict[str, tuple[Policy, ...]] = {}
         self._unnamed = tuple(policy for policy in self.policies if not policy.agents)
 
     def applying_to(self, agent_id: str) -> tuple[Policy, ...]:
         """The policies that decide about this agent, by name."""
+        found = self._applying.get(agent_id)
+        if found is None:
+            if len(self._applying) >= _MOST_REMEMBERED:
+                self._applying.clear()
+            found = self._applying[agent_id] = self._found_for(agent_id)
+        return found
+
+    def _found_for(self, agent_id: str) -> tuple[Policy, ...]:
         patterns = (agent_id, *(f"{prefix}/*" for prefix in _prefixes(agent_id)))
         found = {policy.name: policy for key in patterns for policy in self._named.get(key, ())}
         return tuple(found[name] for name in sorted(found)) or self._unnamed

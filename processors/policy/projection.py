@@ -27,6 +27,8 @@ MAX_VALUES = 2_000
 """Values in total, nested ones included."""
 MAX_DEPTH = 12
 """Maps and lists inside each other."""
+_FEW_LEVELS = 6
+"""Of maps and lists that are looked through at first; fewer than `MAX_DEPTH` allows."""
 MAX_UNREADABLE = 32
 """Unreadable places; with more of them the arguments are unreadable as a whole."""
 
@@ -61,20 +63,70 @@ def project(
     lane: str | None = None,
 ) -> Projection:
     """The size-capped projection of an action; what is None is a missing fact."""
-    given = {
-        "type": action_type,
-        "agent": agent,
-        "on_behalf_of": on_behalf_of,
-        "lane": lane,
-        "arguments": dict(arguments) if isinstance(arguments, Mapping) else arguments,
-    }
+    given: dict[str, Any] = {"type": action_type}
+    if agent is not None:
+        given["agent"] = agent
+    if on_behalf_of is not None:
+        given["on_behalf_of"] = on_behalf_of
+    if lane is not None:
+        given["lane"] = lane
+    if type(arguments) is dict:
+        given["arguments"] = arguments
+    elif arguments is not None:
+        given["arguments"] = dict(arguments) if isinstance(arguments, Mapping) else arguments
+    if _is_small(given):
+        return Projection(action_type, given)
     cut = _Cut()
-    facts = cut.map({name: value for name, value in given.items() if value is not None}, ())
+    facts = cut.map(given, ())
     if len(cut.unreadable) > MAX_UNREADABLE:
         facts.pop("arguments", None)
         kept = [path for path in cut.unreadable if path[0] != "arguments"]
         return Projection(action_type, facts, (*kept, ("arguments",)))
     return Projection(action_type, facts, tuple(cut.unreadable))
+
+
+def _is_small(facts: dict[str, Any]) -> bool:
+    """Whether everything is certainly readable and below every cap, so that nothing has to be copied.
+
+    Looked at level by level; False decides nothing, it only means that `_Cut` has to look.
+    """
+    texts: list[Any] = []
+    values, level = MAX_VALUES, [facts]
+    for _ in range(_FEW_LEVELS):
+        below: list[Any] = []
+        for around in level:
+            values -= len(around)
+            if values < 0 or len(around) > MAX_ENTRIES or not _sorted_out(around, texts, below):
+                return False
+        if not below:
+            return _are_short(texts)
+        level = below
+    return False
+
+
+def _sorted_out(around: Any, texts: list[Any], below: list[Any]) -> bool:
+    """Put what is directly in a map or list to the texts or to what has to be looked through; False for what is unreadable."""
+    if type(around) is dict:
+        texts += around
+        around = around.values()
+    for value in around:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind is dict or kind is list:
+            below.append(value)
+        elif not (value is None or kind is bool or _is_number(value)):
+            return False
+    return True
+
+
+def _are_short(texts: list[Any]) -> bool:
+    """Whether these are texts of ASCII, all together no longer than one may be."""
+    try:
+        joined = "".join(texts)
+    except TypeError:
+        return False
+    return len(joined) <= MAX_TEXT and joined.isascii()
 
 
 class _Unreadable(Exception):  # noqa: N818 - a way out of the recursion, never seen outside

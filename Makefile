@@ -51,7 +51,7 @@ wheel-test: $(VENV)/.ready-dev
 	$(PYTHON) -m venv .wheel/venv
 	.wheel/venv/bin/python -m pip install -q -U pip
 	.wheel/venv/bin/python -m pip install -q --group dev "$$(ls dist/*.whl)[all]"
-	mkdir -p .wheel/run && cp -r tests examples README.md CHANGELOG.md pyproject.toml .wheel/run/
+	mkdir -p .wheel/run && cp -r tests examples faults README.md CHANGELOG.md pyproject.toml .wheel/run/
 	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow and not docker" $(PYTEST_FLAGS)
 
 clean: ## remove what was built and installed here

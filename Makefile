@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow test-docker check fmt bench clean lint types imports wheel-test
+.PHONY: help demo test test-slow test-docker check fmt bench faults clean lint types imports wheel-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -31,6 +31,9 @@ fmt: $(VENV)/.ready-dev ## format and mend what can be mended
 
 bench: $(VENV)/.ready-dev ## measure on this machine, with a real Apache Kafka
 	$(BIN)/python -m benchmarks
+
+faults: $(VENV)/.ready-dev ## break the gate for three quarters of an hour and judge what is left (writes fault-results.json)
+	$(BIN)/python -m faults --json fault-results.json $(FAULTS_FLAGS)
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -117,7 +117,7 @@ def schedule(
         if kinds and kind not in kinds:
             continue
         wanted = rate * pace * duration_s / 60
-        number = int(wanted) + (chance.random() < wanted % 1)
+        number = max(1, int(wanted) + (chance.random() < wanted % 1))
         for turn in range(number):
             # Spread over the time, each somewhere in its share of it: no kind is by chance missing.
             at_s = duration_s * (turn + chance.random()) / number

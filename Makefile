@@ -55,7 +55,7 @@ wheel-test: $(VENV)/.ready-dev
 	.wheel/venv/bin/python -m pip install -q -U pip
 	.wheel/venv/bin/python -m pip install -q --group dev "$$(ls dist/*.whl)[all]"
 	mkdir -p .wheel/run && cp -r tests examples faults README.md CHANGELOG.md pyproject.toml .wheel/run/
-	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow and not docker" $(PYTEST_FLAGS)
+	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow and not docker and not once" $(PYTEST_FLAGS)
 
 clean: ## remove what was built and installed here
 	rm -rf $(VENV) .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from .runs import Kept, Run, fails, play, shrink
 from .schedule import Kind
 from .screen import Screen
 
-TREE: Final = Path(__file__).parents[1]
+TREE: Final = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).parents[1]))
 SEED: Final = 20_261_124
 FULL: Final = Run(seed=SEED, rounds=9, seconds=210.0)
 SHORT: Final = Run(seed=SEED, rounds=1, seconds=40.0, pace=2.2, three_every=0)
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
         configure_logging(level=logging.INFO)
         if asked.shrink:
             return _shrink(run, folder, screen.said)
-        told = _play_all(run, folder, screen, resume=asked.resume)
+        told = _play_all(run, folder, screen, resume=asked.resume, keep=asked.keep)
     _say(table(told))
     if asked.json:
         asked.json.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
@@ -55,7 +56,7 @@ def main(arguments: list[str]) -> int:
     return 0 if good and not short else 1
 
 
-def _play_all(run: Run, folder: Path, screen: Screen, *, resume: bool) -> dict[str, object]:
+def _play_all(run: Run, folder: Path, screen: Screen, *, resume: bool, keep: bool) -> dict[str, object]:
     kept = Kept(folder / "rounds.jsonl", run, commit_of(TREE))
     rounds = kept.take_up() if resume else []
     if not rounds:
@@ -64,7 +65,7 @@ def _play_all(run: Run, folder: Path, screen: Screen, *, resume: bool) -> dict[s
         if number < len(rounds):
             continue
         screen.begin(f"round {number + 1} of {run.rounds}")
-        result = play(plan, folder / f"round-{number}", screen.said)
+        result = play(plan, folder / f"round-{number}", screen.said, keep=keep)
         kept.add(result)
         rounds.append(result)
     return summary(rounds, run.seed, TREE)
@@ -125,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--print", action="store_true", help="print the schedule and do nothing")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut off")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the history of every round, not only of failed ones"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
     parser.add_argument(
         "--folder", type=Path, default=TREE / ".faults", metavar="DIR", help="where rounds leave things"

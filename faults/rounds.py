@@ -34,6 +34,7 @@ COOL_S: Final = 3.0
 END_LIMIT_S: Final = 240.0
 """After healing: session, transaction, deadline, grant and lease, one after the other, and a catching up."""
 _LOOK_S: Final = 2.0
+HISTORY: Final = "history.pickle.gz"
 
 Said = Callable[[str], None]
 
@@ -60,8 +61,10 @@ class Plan:
         return self.brokers
 
 
-def run_round(plan: Plan, brokers: Brokers, folder: Path, said: Said) -> dict[str, Any]:
-    """Everything, and what came of it as plain values; the history is kept in the folder when something is wrong."""
+def run_round(
+    plan: Plan, brokers: Brokers, folder: Path, said: Said, *, keep: bool = False
+) -> dict[str, Any]:
+    """Everything, and what came of it as plain values; the history is kept when something is wrong, or asked for."""
     began_s = time.monotonic()
     tally, told, rebalances = Tally(), Told(), Rebalances()
     said("setting up")
@@ -90,8 +93,8 @@ def run_round(plan: Plan, brokers: Brokers, folder: Path, said: Said) -> dict[st
     said("judging")
     findings = judge(history)
     told_by_verifier = [str(finding) for finding in verified.findings]
-    if findings or told_by_verifier or not ended:
-        history.save(folder / "history.pickle.gz")
+    if keep or findings or told_by_verifier or not ended:
+        history.save(folder / HISTORY)
     tally.rebalances = rebalances.count
     return {
         "seed": plan.seed,

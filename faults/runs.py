@@ -88,14 +88,14 @@ class Kept:
             file.write(json.dumps(result) + "\n")
 
 
-def play(plan: Plan, folder: Path, said: Callable[[str], None]) -> dict[str, Any]:
-    """One round on fresh brokers; of what was on disk only a history with something wrong stays."""
+def play(plan: Plan, folder: Path, said: Callable[[str], None], *, keep: bool = False) -> dict[str, Any]:
+    """One round on fresh brokers; of what was on disk only the log and a history with something wrong stay."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     said("starting Apache Kafka")
     cluster = ThreeBrokers if plan.brokers > 1 else OneBroker
     with cluster(folder / "broker", heap_mib=384) as brokers:
-        result = run_round(plan, brokers, folder / "round", said)
+        result = run_round(plan, brokers, folder / "round", said, keep=keep)
     shutil.rmtree(folder / "broker", ignore_errors=True)
     return result
 

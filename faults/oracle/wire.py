@@ -8,6 +8,7 @@ import base64
 import hashlib
 import io
 import json
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from fastavro import parse_schema, schemaless_reader
 from nacl.exceptions import CryptoError
 from nacl.signing import VerifyKey
 
-SCHEMAS: Final = Path(__file__).parents[2] / "schemas"
+SCHEMAS: Final = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).parents[2])) / "schemas"
 GRANT_ROOT: Final = "application/vnd.sluicegate.grant-root.v1"
 _FRAME: Final = 5
 _ABSENT: Final = 0xFFFFFFFF

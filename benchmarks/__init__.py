@@ -1,7 +1,8 @@
-"""Measure sluicegate on this machine: `python -m benchmarks`, or `make bench`; not part of the wheel.
+"""Measure sluicegate on this machine: `make bench`, or `python -m benchmarks`; not part of the wheel.
 
 Method: fixed work, done once to warm up and then in several rounds; what is shown is the median of the rounds with the
-fastest and the slowest. Pure code is measured in CPU time of this process, a worker in CPU time of its process, a gate on
-a real Kafka also in wall time. Every ratio is against a baseline of the same run. Nothing here is a test: a number fails
+lowest and the highest. Pure code is measured in CPU time of this process, workers in wall time, in CPU time of their
+processes and in CPU time of the broker. Every ratio is against a baseline of the same run. Latency is an open loop.
+The broker is the development broker: one node, no replication, loopback, no TLS. Nothing here is a test: a number fails
 nothing.
 """

@@ -1,56 +1,113 @@
-"""Run every measurement, print a table, write it as JSON when told to."""
+"""Run the measurements, print a table as they are ready, and write them as JSON when told to."""
 
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 from . import __doc__ as method
-from . import broker, lake, pure
+from . import (
+    lake,
+    latency,
+    others,
+    profile,
+    pure,
+    rebalance,
+    restore,
+    starts,
+    state,
+    steady,
+    throughput,
+)
 from .machine import describe
 from .measuring import Effort, Measure
 
+SECTIONS: Final[Mapping[str, Callable[[Effort], Iterator[Measure]]]] = {
+    "pure": pure.measure,
+    "throughput": throughput.measure,
+    "latency": latency.measure,
+    "state": state.measure,
+    "restore": restore.measure,
+    "rebalance": rebalance.measure,
+    "starts": starts.measure,
+    "steady": steady.measure,
+    "others": others.measure,
+    "profile": profile.measure,
+    "lake": lake.measure,
+}
 
-def main(arguments: list[str]) -> int:
+
+def main(arguments: Sequence[str]) -> int:
     """The exit code: 0, or an exception when something did not work at all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there as JSON")
-    parser.add_argument("--pure", action="store_true", help="only what needs no broker")
-    parser.add_argument("--lake", action="store_true", help="only the audit log as Parquet")
+    parser.add_argument(
+        "--only", metavar="SECTION,...", default=",".join(SECTIONS), help=f"of {', '.join(SECTIONS)}"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the results there; sections not run stay as they are"
+    )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="multiply the work; figures stay per operation"
     )
+    parser.add_argument(
+        "--minutes", type=float, default=1.0, help="how long memory is watched; 30 for the long one"
+    )
     chosen = parser.parse_args(arguments)
-    machine = describe()
-    _say(f"{method}\n" + "\n".join(f"{name}: {value}" for name, value in machine.items()) + "\n")
-    measures = []
-    _say(f"{'':56}{'µs each':>10}{'fastest':>10}{'slowest':>10}{'per s':>10}  ratio")
-    effort = Effort(scale=chosen.scale)
-    for measure in lake.measure(effort) if chosen.lake else _all(effort, with_broker=not chosen.pure):
-        measures.append(measure)
-        _say(row(measure))
-    if chosen.json:
-        told = {"machine": machine, "measures": [asdict(measure) for measure in measures]}
-        chosen.json.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+    names = chosen.only.split(",")
+    if unknown := set(names) - set(SECTIONS):
+        parser.error(f"no section `{min(unknown)}`: choose from {', '.join(SECTIONS)}")
+    _say(f"{method}")
+    for number, name in enumerate(names, start=1):
+        machine = describe()
+        if number == 1:
+            _say("\n".join(f"{what}: {value}" for what, value in machine.items()))
+        began = time.monotonic()
+        _say(f"\n[{number} of {len(names)}] {name}: {_first_line(SECTIONS[name])}\n{HEADING}")
+        measures = []
+        for measure in SECTIONS[name](Effort(scale=chosen.scale, minutes=chosen.minutes)):
+            measures.append(measure)
+            _say(row(measure))
+        seconds = time.monotonic() - began
+        _say(f"{name}: {seconds:.0f} s")
+        if chosen.json:
+            section = {
+                "machine": dict(machine),
+                "scale": chosen.scale,
+                "seconds": round(seconds),
+                "measures": [measure.to_json() for measure in measures],
+            }
+            store(chosen.json, name, section)
     return 0
+
+
+HEADING: Final = f"{'':74}{'median':>11}{'lowest':>11}{'highest':>11} unit {'per s':>10}  ratio"
 
 
 def row(measure: Measure) -> str:
     """One line of the table."""
     ratio = "" if measure.ratio is None else f"  {measure.ratio:.2f} x {measure.baseline}"
-    numbers = (
-        f"{measure.micros:10.2f}{measure.fastest:10.2f}{measure.slowest:10.2f}{measure.per_second:10,.0f}"
-    )
-    return f"{measure.name:56}{numbers}{ratio}"
+    numbers = f"{measure.median:11,.2f}{measure.lowest:11,.2f}{measure.highest:11,.2f}"
+    often = "" if measure.per_second is None else f"{measure.per_second:,.0f}"
+    return f"{measure.name:74}{numbers} {measure.unit:4} {often:>10}{ratio}"
 
 
-def _all(effort: Effort, *, with_broker: bool) -> Iterator[Measure]:
-    yield from pure.measure(effort)
-    if with_broker:
-        yield from broker.measure(effort)
-        yield from lake.measure(effort)
+def store(path: Path, name: str, section: Mapping[str, Any]) -> None:
+    """Put a section into the results, in the order of the sections; the others stay."""
+    told: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    found = {**told.get("sections", {}), name: section}
+    told = {
+        "method": " ".join((method or "").split()),
+        "sections": {each: found[each] for each in SECTIONS if each in found},
+    }
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(told, indent=1) + "\n", "utf-8")
+
+
+def _first_line(section: Callable[[Effort], Iterator[Measure]]) -> str:
+    return (sys.modules[section.__module__].__doc__ or "").partition("\n")[0]
 
 
 def _say(text: str) -> None:

@@ -47,15 +47,22 @@ rules:
 
 
 def actions(
-    count: int, *, deployment: str, key: PrivateKey, now_ms: int, first: int = 0
+    count: int,
+    *,
+    deployment: str,
+    key: PrivateKey,
+    now_ms: int,
+    first: int = 0,
+    agent: str = AGENT,
+    lane: str = AGENT,
 ) -> Iterable[SignedRecord]:
     """Signed actions that every policy here allows, each with its own id."""
     for number in range(first, first + count):
         action = Action(
             deployment=deployment,
             action_id=f"ac-{now_ms}-{number}",
-            agent=AGENT,
-            lane=AGENT,
+            agent=agent,
+            lane=lane,
             type=ACTION_TYPE,
             nonce=sha256(b"%d" % number)[:16],
             created_at_ms=now_ms,

@@ -52,6 +52,7 @@ class TableReader(Generic[Tables]):
         self._stale_since_ms: int | None = None
         self._asked_ms = 0
         self._looked_ms = 0
+        self._seen_ms = 0
         self._consumer = Consumer(connection.reader_config())
         self._consumer.assign([TopicPartition(name, 0, OFFSET_BEGINNING) for name in self._topics.values()])
 
@@ -80,6 +81,9 @@ class TableReader(Generic[Tables]):
 
     def refresh(self, now_ms: int) -> bool:
         """Take in what has arrived; whether the tables are fresh. TimedOutError past the limit."""
+        if now_ms < self._seen_ms:
+            self._forget_what_is_known()
+        self._seen_ms = now_ms
         self._read(now_ms)
         self._ask(now_ms)
         if now_ms - min(self._reached_ms.values(), default=now_ms) <= self._fresh_ms:
@@ -96,12 +100,15 @@ class TableReader(Generic[Tables]):
 
     def end_offset(self, topic: str, offset: int, asked_ms: int) -> None:
         """An end offset of a table topic that was asked for at this time."""
+        if asked_ms > self._seen_ms:
+            return  # by a clock that was set back since
         self._awaited[topic] = (offset, asked_ms)
         self._note_reached()
 
     def ask(self, now_ms: int) -> None:
         """Ask where the tables end now, except where an answer is under way."""
         self._asked_ms = now_ms
+        self._seen_ms = max(self._seen_ms, now_ms)
         self._ends.ask(((topic, 0) for topic in self._topics), now_ms)
 
     def owns(self, topic: str) -> bool:
@@ -111,6 +118,13 @@ class TableReader(Generic[Tables]):
     def close(self) -> None:
         """Close the consumer."""
         self._consumer.close()
+
+    def _forget_what_is_known(self) -> None:
+        """The wall clock was set back: by it, tables read an hour ago would be fresh for an hour to come."""
+        self._awaited.clear()
+        self._reached_ms = dict.fromkeys(self._reached_ms, 0)
+        self._stale_since_ms = None
+        self._asked_ms = self._looked_ms = 0
 
     def _read(self, now_ms: int) -> None:
         found: dict[str, list[Record]] = {}

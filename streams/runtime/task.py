@@ -136,6 +136,7 @@ class Task(Generic[Tables]):
 
     def awaits_end(self, now_ms: int) -> tuple[str, ...]:
         """Sources whose end offset must be fetched now for a punctuation to become ripe."""
+        self._forget_the_future(now_ms)
         return tuple(source for source in self._topology.sources if self._awaits_end(source, now_ms))
 
     def end_offset(self, source: str, offset: int, fetched_ms: int) -> None:
@@ -144,6 +145,7 @@ class Task(Generic[Tables]):
 
     def punctuate(self, now_ms: int, limit: int = 500) -> int:
         """Fire what is ripe, in the order of (due, key); how many. Call it after `process` and `passed`."""
+        self._forget_the_future(now_ms)
         self._move_horizons()
         topology, stores, fired = self._topology, self.stores, 0
         while fired < limit and (due := stores.dues.pop(self._horizons)) is not None:
@@ -214,6 +216,18 @@ class Task(Generic[Tables]):
             and source not in self._ends
             and self._horizons.get(source, -1) < due.at_ms <= now_ms - self._skew_ms
         )
+
+    def _forget_the_future(self, now_ms: int) -> None:
+        """Drop ends that were asked for at a time that has not come yet: the wall clock was set back since.
+
+        Kept, they would make ripe at once whatever is due before that time, unread decisions or not.
+        """
+        for source, (_, fetched_ms) in tuple(self._ends.items()):
+            if fetched_ms > now_ms:
+                del self._ends[source]
+        for source, horizon in tuple(self._horizons.items()):
+            if horizon > now_ms - self._skew_ms:
+                del self._horizons[source]
 
     def _move_horizons(self) -> None:
         for source, (offset, fetched_ms) in tuple(self._ends.items()):

@@ -1,0 +1,377 @@
+"""Small anchored looks around a trigger: how far an identifier reaches, of what kind it is, and how sure that is.
+
+A check widens, types and weighs. It returns None only for what is no shape at all (a scale, a fraction, a range of years) and never
+for a labelled value. Every pattern is bounded, so each look costs the same whatever the text is.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from sluicegate.processors.masking.identifiers import Kind
+
+from .kinds import SpanKind
+
+
+class Extent(NamedTuple):
+    """What a check decided."""
+
+    start: int
+    end: int
+    kind: SpanKind | None
+    """None: the rule's."""
+    confidence: int | None
+    """None: the rule's."""
+
+
+def extent(start: int, end: int, kind: SpanKind | None = None, confidence: int | None = None) -> Extent:
+    """An extent; what is None is the rule's."""
+    return Extent(start, end, kind, confidence)
+
+
+# Mail and web
+
+_LOCAL: Final = re.compile(rb"[A-Za-z0-9._%+'\-\x80-\xff]{1,64}\Z")
+_LOCAL_SPACED: Final = re.compile(rb"[A-Za-z0-9._%+\-]{1,64} \Z")
+_HOST: Final = re.compile(rb"[A-Za-z0-9\-\x80-\xff]{1,63}(?:\.[A-Za-z0-9\-\x80-\xff]{1,63}){0,8}")
+_SPACED_HOST: Final = re.compile(rb" [A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,6}\.[A-Za-z]{2,12}\b")
+_WRITTEN_HOST: Final = re.compile(rb"[ ]?[A-Za-z0-9\-]{1,63}(?: ?[\[(]dot[\])] ?|\.| dot )[A-Za-z.]{2,40}")
+_HANDLE: Final = re.compile(rb"[A-Za-z_][A-Za-z0-9_.]{2,40}")
+_WRITTEN_LOCAL: Final = re.compile(rb"(?i)[A-Z0-9._%+\-]{1,64} at [A-Z0-9.\-]{1,63}\Z")
+_SCHEME: Final = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]{0,20}\Z")
+_PATH: Final = re.compile(rb"[A-Za-z0-9._~:/?#@!$&'()*+,;=%\-\[\]\x80-\xff]{1,2048}")
+_PORT_AND_PATH: Final = re.compile(
+    rb"(?::[0-9]{1,5})?[/?#][A-Za-z0-9._~:/?#@!$&'()*+,;=%\-\x80-\xff]{0,2048}"
+)
+_LABELS: Final = re.compile(rb"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9.\-\x80-\xff]{0,100})\Z")
+_FILE: Final = re.compile(rb"[A-Za-z0-9_\-.%\x80-\xff]{1,100}\Z")
+_CLOSING: Final = b".,;:!?'\")]"
+
+
+def _trimmed(text: bytes, start: int, end: int, signs: bytes = _CLOSING) -> int:
+    while end > start and text[end - 1] in signs:
+        end -= 1
+    return end
+
+
+def email(text: bytes, start: int, end: int) -> Extent | None:
+    """Local part and host around an `@`, also with a space at the sign; a handle where there is no local part."""
+    local = _LOCAL.search(text, max(0, start - 64), start)
+    host = _HOST.match(text, end)
+    if local and host:
+        return extent(local.start(), _trimmed(text, end, host.end()))
+    spaced = _SPACED_HOST.match(text, end) or (host if host and b"." in host[0] else None)
+    if spaced and (local := local or _LOCAL_SPACED.search(text, max(0, start - 65), start)):
+        return extent(local.start(), spaced.end())
+    handle = _HANDLE.match(text, end)
+    if handle:
+        return extent(start, _trimmed(text, end, handle.end()), Kind.USER, 60)
+    return None
+
+
+def written_email(text: bytes, start: int, end: int) -> Extent | None:
+    """`someone [at] example [dot] org`."""
+    local = _LOCAL.search(text, max(0, start - 64), start) or _LOCAL_SPACED.search(
+        text, max(0, start - 65), start
+    )
+    host = _WRITTEN_HOST.match(text, end)
+    return extent(local.start(), host.end()) if local and host else None
+
+
+def dotted_email(text: bytes, start: int, end: int) -> Extent | None:
+    """`someone at example dot org`."""
+    before = _WRITTEN_LOCAL.search(text, max(0, start - 130), start)
+    return extent(before.start(), end) if before else None
+
+
+def url(text: bytes, start: int, end: int) -> Extent | None:
+    """Scheme and all that follows `://`."""
+    scheme = _SCHEME.search(text, max(0, start - 21), start)
+    rest = _PATH.match(text, end)
+    begins = scheme.start() if scheme else start
+    return extent(begins, _trimmed(text, end, rest.end())) if rest else None
+
+
+def web_host(text: bytes, start: int, end: int) -> Extent | None:
+    """All that follows `www.`."""
+    rest = _PATH.match(text, end)
+    return extent(start, _trimmed(text, end, rest.end()) if rest else end)
+
+
+def domain(text: bytes, start: int, end: int) -> Extent | None:
+    """Labels before a top level, path after it."""
+    labels = _LABELS.search(text, max(0, start - 101), start)
+    if labels is None:
+        return None
+    rest = _PORT_AND_PATH.match(text, end)
+    return extent(labels.start(), _trimmed(text, end, rest.end()) if rest else end)
+
+
+def short_ip6(text: bytes, start: int, end: int) -> Extent | None:
+    """An address with `::`; two colons between words are none."""
+    shown = text[start:end]
+    beside = text[max(0, start - 1) : start] + text[end : end + 1]
+    hexadecimal = any(48 <= code < 58 for code in shown) or len(shown) > 8  # noqa: PLR2004 (digits; two groups)
+    return extent(start, end) if hexadecimal and not beside.isalnum() else None
+
+
+def file_name(text: bytes, start: int, end: int) -> Extent | None:
+    """The name before the ending of a photo."""
+    name = _FILE.search(text, max(0, start - 100), start)
+    return extent(name.start(), end) if name else None
+
+
+# Telephone numbers
+
+_PHONE: Final = re.compile(
+    rb"\+? ?(?:\([0-9]{1,5}\)|[0-9]{1,15})(?:[ .\-/]{0,3}(?:\([0-9]{1,5}\)|[0-9]{1,12})){0,8}"
+    rb"(?:[ ,]{0,2}(?:x|ext\.?|extension|Ext\.?)[ .:]?[0-9]{1,6}\b)?"
+)
+_MEASURE: Final = re.compile(
+    rb"(?i) ?(?:mg|mcg|ug|ml|kg|g|mm|cm|mmhg|units?|iu|meq|kcal|cal|cells|copies|bpm|degrees?|deg|years?|yrs?|days?|hours?|hrs?|min|minutes?|steps|feet|ft|%)\b|%"
+)
+_YEARS: Final = re.compile(rb"(?:19|20)[0-9]{2}[ \-](?:19|20)[0-9]{2}\Z")
+_GROUPS: Final = re.compile(rb"[0-9]{2,6}(?:[ .\-][0-9]{2,6}){2,6}(?![0-9])")
+_FEWEST_PHONE_DIGITS: Final = 7
+_MOST_PHONE_DIGITS: Final = 17
+_FEWEST_LABELLED: Final = 5
+_PAIR_DIGITS: Final = 8
+
+
+def _digits(shown: bytes) -> int:
+    return len(shown) - len(shown.translate(None, b"0123456789"))
+
+
+def phone(text: bytes, start: int, end: int) -> Extent | None:
+    """Groups of digits from here, seven digits or more."""
+    return _phone(text, start, end, _FEWEST_PHONE_DIGITS)
+
+
+def labelled_phone(text: bytes, start: int, end: int) -> Extent | None:
+    """The same behind its label, where five digits are enough."""
+    begins = end - 1
+    while begins > start and text[begins - 1] in b"+(":
+        begins -= 1
+    return _phone(text, begins, end, _FEWEST_LABELLED)
+
+
+def _phone(text: bytes, start: int, end: int, fewest: int) -> Extent | None:
+    found = _PHONE.match(text, start)
+    if found is None or not fewest <= _digits(found[0]):
+        return None
+    return extent(start, max(end, _trimmed(text, start, found.end(), b" .-/")))
+
+
+def local_phone(text: bytes, start: int, end: int) -> Extent | None:
+    """Three and four digits, unless they measure something."""
+    return (
+        None if _MEASURE.match(text, end) or text[start - 1 : start] in {b".", b"$"} else extent(start, end)
+    )
+
+
+def two_groups(text: bytes, start: int, end: int) -> Extent | None:
+    """Two groups of eight digits or more in all, that are no range of years."""
+    shown = text[start:end]
+    harmless = _digits(shown) < _PAIR_DIGITS or _YEARS.match(shown) or _MEASURE.match(text, end)
+    return None if harmless or text[start - 1 : start] in {b".", b"$"} else extent(start, end)
+
+
+def groups(text: bytes, start: int, end: int) -> Extent | None:
+    """Three groups or more, of seven digits or more in all."""
+    found = _GROUPS.match(text, start)
+    if found is None or _digits(found[0]) < _FEWEST_PHONE_DIGITS:
+        return None
+    kind = Kind.PHONE if _digits(found[0]) <= _MOST_PHONE_DIGITS else Kind.NUMBER
+    return extent(start, max(end, found.end()), kind)
+
+
+_ANGLE: Final = re.compile(rb"(?i) ?(?:deg|/|to\b)")
+
+
+def extension(text: bytes, start: int, end: int) -> Extent | None:
+    """The digits of an extension of a telephone; a joint's has degrees, a factor stands behind a number."""
+    if text[start : start + 1] in b"xX" and not (text[start - 1 : start] == b" " and end - start > 3):  # noqa: PLR2004 (`x12`)
+        return None
+    return None if _ANGLE.match(text, end) else last_number(text, start, end)
+
+
+# Dates and ages
+
+_MONTH_BEFORE: Final = re.compile(
+    rb"(?i)(?:(?:\b(?:mon|tues?|wed(?:nes)?|thurs?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?(?:the )?(?<![0-9.])[0-9]{1,2}(?:st|nd|rd|th)?(?: day)?(?: of |[ \-/.]{1,2})"
+    rb"|\b(?:mon|tues?|wed(?:nes)?|thurs?|fri|sat(?:ur)?|sun)(?:day)?\.?,? |(?:19|20)[0-9]{2}[ \-/])\Z"
+)
+_MONTH_AFTER: Final = re.compile(
+    rb"(?i)(?:\.?,?(?:[ \-/]|(?<=\.))(?:the )?[0-9]{1,2}(?:st|nd|rd|th)?\b(?! ?(?:mg|mcg|ml|%|:))(?:(?: ?- ?[0-9]{1,2}(?:st|nd|rd|th)?)?(?:,? ?(?:of )?(?:'[0-9]{2}|(?:19|20)[0-9]{2})|-[0-9]{2})\b)?"
+    rb"|\.?,?[ \-/](?:of )?(?:(?:19|20)[0-9]{2}|'[0-9]{2})\b)"
+)
+_YEAR_AFTER: Final = re.compile(
+    rb"\.?,?(?:[ \-/.]{1,2}|(?<=\.))(?:(?:19|20)[0-9]{2}|'?[0-9]{2}(?![0-9%/]))\b(?! ?(?:mg|mcg|ml|%|year|yr))"
+)
+_TIME_AFTER: Final = re.compile(
+    rb"(?:,? (?:at |@ ?)?|T)[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
+)
+_MONTH_LEAD: Final = re.compile(
+    rb"(?i)\b(?:last|this|next|past|previous|early|mid|late|since|until|till|in|on|by|of|during|before|after|from|to|through|every|each|and|for|between)[ \-]\Z"
+)
+_LONG_MONTHS: Final = frozenset(
+    b"january february april june july august september october november december".split()
+)
+_DATE_CUE: Final = re.compile(
+    rb"(?i)\b(?:on|since|until|till|from|dated?|by|before|after|seen|admitted|discharged|visit|dob|born|of|due|through|to|around)[: ]{1,2}\Z"
+)
+_DAY_AFTER_UNITS: Final = re.compile(
+    rb"(?i)[/\-%0-9.]?[/%]|[\-.][0-9]| ?(?:tab|pack|cup|tsp|teaspoon|tablespoon|pill|dose|inch|mile|strength|of the|of an?\b|[a-z]{0,8}murmur|ppd\b)"
+)
+_ANY_DATE: Final = re.compile(
+    rb"(?i)[^0-9\n\x1e]{0,24}?((?:[0-9]{1,4}[ /.\-,]{1,2}[0-9]{1,2}[ /.\-,]{1,2}[0-9]{2,4}|[0-9]{1,2}(?:st|nd|rd|th)?(?: of)?[ \-/][a-z]{3,9}\.?,?[ \-/]?(?:of )?[0-9]{0,4}"
+    rb"|(?:19|20)[0-9]{2}(?:[/\-][0-9]{1,2})?|[0-9]{8}|[0-9]{1,2}/[0-9]{1,2}|'[0-9]{2}))\b"
+)
+_WORDED_BIRTH: Final = re.compile(
+    rb"(?i)(?: is| was| in| on|:|,|\s){0,3} ?((?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.? ?[0-9]{0,2}(?:st|nd|rd|th)?,? ?(?:of )?(?:'?[0-9]{2,4})?)"
+)
+_STAMP: Final = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+\-][0-9]{2}:?[0-9]{2})?"
+)
+_SCALE_ENDS: Final = frozenset({b"5", b"6", b"10"})
+_HALF: Final = (b"1", b"2")
+_MONTHS: Final = 12
+
+
+def month(text: bytes, start: int, end: int) -> Extent | None:
+    """Everything around the name of a month that belongs to a date; alone only what is surely a month."""
+    before = _MONTH_BEFORE.search(text, max(0, start - 32), start)
+    begins = before.start() if before else start
+    after = _MONTH_AFTER.match(text, end)
+    stops = after.end() if after else end
+    if before and not after and (year := _YEAR_AFTER.match(text, end)):
+        after, stops = year, year.end()
+    if before or after:
+        time = _TIME_AFTER.match(text, stops)
+        return extent(begins, time.end() if time else stops, None, 90)
+    word = text[start:end]
+    capital = word[:1].isupper()
+    if word.lower() in _LONG_MONTHS:
+        return extent(start, end, None, 60)
+    led = _MONTH_LEAD.search(text, max(0, start - 10), start)
+    return extent(start, end, None, 50) if capital and led and word.lower() in {b"may", b"march"} else None
+
+
+def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
+    """Month and day; a scale (`4/10`, `2/6`), a fraction or a part of something longer is no date, unless a word says so."""
+    one, other = text[start:end].split(b"/")
+    if int(one) > _MONTHS and int(other) > _MONTHS:
+        return None
+    if text[start - 1 : start] in {b"/", b".", b"-"} or _DAY_AFTER_UNITS.match(text, end):
+        return None
+    if _DATE_CUE.search(text, max(0, start - 14), start):
+        return extent(start, end, None, 85)
+    scale = other in _SCALE_ENDS and int(one) <= int(other)
+    return None if scale or (one, other) == _HALF else extent(start, end, None, 60)
+
+
+def timestamp(text: bytes, start: int, end: int) -> Extent | None:
+    """A whole ISO 8601 time."""
+    found = _STAMP.match(text, start)
+    return extent(start, found.end() if found else end)
+
+
+def birth_date(text: bytes, _start: int, end: int) -> Extent | None:
+    """The first date, or year, soon after `born`, `DOB` or the like."""
+    found = _WORDED_BIRTH.match(text, end) or _ANY_DATE.match(text, end)
+    return extent(*found.span(1)) if found else None
+
+
+def last_digits(text: bytes, start: int, end: int) -> Extent | None:
+    """The digits at the end of the trigger."""
+    begins = end
+    while begins > start and 48 <= text[begins - 1] < 58:  # noqa: PLR2004 (`0` to `9`)
+        begins -= 1
+    return extent(begins, end)
+
+
+def last_number(text: bytes, start: int, end: int) -> Extent | None:
+    """The digits at the end, with a hyphen between them."""
+    begins = end
+    while begins > start and text[begins - 1] in b"0123456789-":
+        begins -= 1
+    return extent(begins, end)
+
+
+def decade(text: bytes, start: int, end: int) -> Extent | None:
+    """`90s` at the end."""
+    begins = end
+    while begins > start and text[begins - 1] in b"0123456789'sS":
+        begins -= 1
+    return extent(begins, end)
+
+
+# Numbers that check themselves
+
+_CARD: Final = re.compile(rb"[0-9](?:[ \-]?[0-9]){11,18}(?![0-9])")
+_IBAN: Final = re.compile(rb"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
+_UDI: Final = re.compile(rb"(?:\([0-9]{2,3}\) ?[A-Za-z0-9\-/.]{1,30} ?){1,6}")
+_DOSE: Final = re.compile(rb"[A-Z0-9 ]{1,6}[0-9](?:MG|ML|GM|CC|MM|CM|KG|HR|MC|IU|TH|ND|RD|ST|AM|PM)\Z")
+_IBAN_DIGITS: Final = 8
+_VIN_VALUES: Final = dict(
+    zip(
+        b"ABCDEFGHJKLMNPRSTUVWXYZ0123456789",
+        (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10), *range(10)),
+        strict=True,
+    )
+)
+_VIN_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+
+
+def card(text: bytes, start: int, end: int) -> Extent | None:
+    """All digits; Luhn's check only says whether to call it a card."""
+    found = _CARD.match(text, start)
+    stops = found.end() if found else end
+    sure = luhn(text[start:stops])
+    return extent(start, stops, Kind.CARD if sure else Kind.NUMBER, 95 if sure else 60)
+
+
+def luhn(shown: bytes) -> bool:
+    """Whether the last digit checks the others (ISO/IEC 7812-1)."""
+    numbers = [code - 48 for code in reversed(shown) if 48 <= code < 58]  # noqa: PLR2004 (`0` to `9`)
+    return sum(numbers[0::2] + [sum(divmod(2 * one, 10)) for one in numbers[1::2]]) % 10 == 0
+
+
+def iban(text: bytes, start: int, end: int) -> Extent | None:
+    """An IBAN by its check (ISO 7064, 97-10), or by enough digits."""
+    found = _IBAN.match(text, start)
+    if found is None or found.end() < end:
+        return None
+    shown = found[0].replace(b" ", b"")
+    number = "".join(str(int(chr(code), 36)) for code in shown[4:] + shown[:4])
+    if int(number) % 97 == 1:
+        return extent(start, found.end(), Kind.ACCOUNT, 99)
+    return extent(start, found.end(), Kind.ACCOUNT, 70) if _digits(shown) >= _IBAN_DIGITS else None
+
+
+def vin(text: bytes, start: int, end: int) -> Extent | None:
+    """Seventeen signs with a digit among them; the check digit (49 CFR 565.15) sets the confidence."""
+    shown = text[start:end]
+    if not _digits(shown):
+        return None
+    rest = sum(_VIN_VALUES[code] * weight for code, weight in zip(shown, _VIN_WEIGHTS, strict=True)) % 11
+    return extent(start, end, Kind.VEHICLE, 98 if shown[8:9] == b"0123456789X"[rest : rest + 1] else 70)
+
+
+def udi(text: bytes, start: int, end: int) -> Extent | None:
+    """A unique device identifier with its bracketed parts (GS1)."""
+    found = _UDI.match(text, start)
+    return extent(start, _trimmed(text, start, found.end(), b" .-/") if found else end)
+
+
+def british_zip(text: bytes, start: int, end: int) -> Extent | None:
+    """A British postal code, which some doses look like."""
+    return None if _DOSE.match(text[start:end]) else extent(start, end)
+
+
+_USER_NAME: Final = re.compile(rb"[A-Za-z0-9._\-@+]{2,64}")
+
+
+def user_name(text: bytes, start: int, end: int) -> Extent | None:
+    """The name behind its label."""
+    found = _USER_NAME.match(text, end - 1)
+    return extent(end - 1, _trimmed(text, end - 1, found.end())) if found and end > start else None

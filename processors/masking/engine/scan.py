@@ -1,0 +1,216 @@
+"""Find what the rules describe, with one of two scanners that give the same spans.
+
+Hyperscan reads the batch once for all rules. RE2 (google-re2) reads it once for each rule and runs everywhere. They report matches
+differently: Hyperscan every end with its leftmost start, RE2 every start with its longest end. A match that lies in no other match
+of its rule is in both reports, so only these count (`_outermost`).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .batch import Offsets, TextBatch
+from .kinds import CODES
+from .rules import RULES, Rule
+from .shapes import identifier_shapes
+from .span_table import SpanTable, Stage
+from .tokens import Tokens
+
+_CODE_REACH: Final = 24
+
+
+class Matches(NamedTuple):
+    """Where triggers matched: number of the rule, start, end; sorted by all three, outermost ones only."""
+
+    rule: NDArray[np.int64]
+    start: Offsets
+    end: Offsets
+
+
+class Scanner(Protocol):
+    """A compiled set of rules."""
+
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """The rules, by number."""
+        ...
+
+    def matches(self, text: bytes) -> Matches:
+        """Every outermost match of every rule."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Re2Scanner:
+    """The portable scanner."""
+
+    rules: Sequence[Rule]
+    _patterns: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule] = RULES) -> Self:
+        """Compile the rules; needs the package `google-re2`."""
+        import re2  # noqa: PLC0415 - the other scanner does without
+
+        options = re2.Options()
+        options.longest_match = True
+        options.encoding = re2.Options.Encoding.LATIN1
+        options.log_errors = False
+        patterns: list[Any] = []
+        for rule in rules:
+            options.case_sensitive = not rule.caseless
+            patterns.append(re2.compile(rule.trigger.encode(), options))
+        return cls(rules, tuple(patterns))
+
+    def matches(self, text: bytes) -> Matches:
+        """Every outermost match of every rule."""
+        found: list[tuple[int, int, int]] = []
+        for number, pattern in enumerate(self._patterns):
+            match = pattern.search(text)
+            while match is not None:
+                start, end = match.span()
+                found.append((number, start, end))
+                match = pattern.search(text, start + 1)
+        return _outermost(found)
+
+
+@dataclass(frozen=True, slots=True)
+class HyperscanScanner:
+    """The fast scanner: one pass for all rules."""
+
+    rules: Sequence[Rule]
+    _database: Any
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule] = RULES) -> Self:
+        """Compile the rules (about half a second); needs the package `hyperscan`."""
+        import hyperscan  # noqa: PLC0415 - the other scanner does without
+
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(
+            expressions=[rule.trigger.encode() for rule in rules],
+            ids=list(range(len(rules))),
+            elements=len(rules),
+            flags=[
+                hyperscan.HS_FLAG_SOM_LEFTMOST | (hyperscan.HS_FLAG_CASELESS if rule.caseless else 0)
+                for rule in rules
+            ],
+        )
+        return cls(rules, database)
+
+    @classmethod
+    def loaded(cls, compiled: bytes, rules: Sequence[Rule] = RULES) -> Self:
+        """A scanner from what `compiled` gave for the same rules and the same version of the package."""
+        import hyperscan  # noqa: PLC0415 - the other scanner does without
+
+        database = hyperscan.loadb(compiled, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+        return cls(rules, database)
+
+    def compiled(self) -> bytes:
+        """The database as bytes, to be cached."""
+        import hyperscan  # noqa: PLC0415 - the other scanner does without
+
+        return bytes(hyperscan.dumpb(self._database))
+
+    def matches(self, text: bytes) -> Matches:
+        """Every outermost match of every rule."""
+        found: list[tuple[int, int, int]] = []
+        add = found.append
+
+        def note(number: int, start: int, end: int, _flags: int, _context: object) -> None:
+            add((number, start, end))
+
+        if text:
+            self._database.scan(text, match_event_handler=note)
+        return _outermost(found)
+
+
+def scanner(rules: Sequence[Rule] = RULES) -> Scanner:
+    """Hyperscan where it is installed, else RE2."""
+    try:
+        return HyperscanScanner.of(rules)
+    except ImportError:
+        return Re2Scanner.of(rules)
+
+
+def scan(batch: TextBatch, scanner: Scanner, tokens: Tokens | None = None) -> SpanTable:
+    """Every span that a rule, or the shape of an identifier, gives; overlaps stay (`SpanTable.merged`)."""
+    found = scanner.matches(batch.text)
+    plain = np.array([rule.check is None and rule.kind is not None for rule in scanner.rules])[found.rule]
+    tables = [_plain(found, plain, scanner.rules), _checked(batch.text, found, ~plain, scanner.rules)]
+    shapes = identifier_shapes(tokens or Tokens.of(batch), batch)
+    tables.append(_without_codes(shapes, _code_systems(found, scanner.rules), batch))
+    return SpanTable.joined(tables)
+
+
+def _outermost(found: Iterable[tuple[int, int, int]]) -> Matches:
+    table = np.array(list(found), np.int64).reshape(-1, 3)
+    rule, start, end = table[:, 0], table[:, 1], table[:, 2]
+    order = np.lexsort((-end, start, rule))
+    rule, start, end = rule[order], start[order], end[order]
+    # Ends of different rules do not meet: each rule's lie in a range of their own.
+    apart = end + rule * (int(end.max(initial=0)) + 1)
+    reach = np.maximum.accumulate(apart)
+    outer = np.ones(len(rule), bool)
+    outer[1:] = apart[1:] > reach[:-1]
+    return Matches(rule[outer], start[outer], end[outer])
+
+
+def _plain(found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> SpanTable:
+    kinds = np.array([CODES[rule.kind] if rule.kind else 0 for rule in rules], np.uint8)
+    sure = np.array([rule.confidence for rule in rules], np.uint8)
+    rule = found.rule[which]
+    return SpanTable.of(found.start[which], found.end[which], kinds[rule], Stage.RULES, sure[rule])
+
+
+def _checked(text: bytes, found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> SpanTable:
+    rows: list[tuple[int, int, int, int]] = []
+    columns = (found.rule[which].tolist(), found.start[which].tolist(), found.end[which].tolist())
+    for number, start, end in zip(*columns, strict=True):
+        rule = rules[number]
+        if rule.check is None or rule.kind is None:
+            continue
+        extent = rule.check(text, start, end)
+        if extent is not None:
+            kind = extent.kind or rule.kind
+            sure = rule.confidence if extent.confidence is None else extent.confidence
+            rows.append((extent.start, extent.end, CODES[kind], sure))
+    table = np.array(rows, np.int64).reshape(-1, 4)
+    return SpanTable.of(
+        table[:, 0], table[:, 1], table[:, 2].astype(np.uint8), Stage.RULES, table[:, 3].astype(np.uint8)
+    )
+
+
+def _code_systems(found: Matches, rules: Sequence[Rule]) -> Offsets:
+    kept = np.array([rule.kind is None for rule in rules])[found.rule]
+    return np.sort(found.end[kept])
+
+
+def _without_codes(shapes: SpanTable, systems: Offsets, batch: TextBatch) -> SpanTable:
+    """Leave out codes of a code system: `CPT 99213, 99214`, `LOINC 2345-7`."""
+    if not len(systems) or not len(shapes):
+        return shapes
+    system = np.searchsorted(systems, shapes.start, "right") - 1
+    last = np.where(system >= 0, systems[np.maximum(system, 0)], -1)
+    kept = np.zeros(len(shapes), bool)
+    reached = -1
+    starts, ends, names = shapes.start.tolist(), shapes.end.tolist(), last.tolist()
+    for number in np.flatnonzero(last >= 0).tolist():
+        gap_from = max(names[number], reached)
+        gap = batch.text[gap_from : starts[number]]
+        if len(gap) <= _CODE_REACH and _is_code_gap(gap):
+            kept[number] = True
+            reached = ends[number]
+    return shapes.take(~kept)
+
+
+_CODE_WORDS: Final = frozenset(b"code codes ct cm pcs is was and or number no 9 10 11".split())
+
+
+def _is_code_gap(gap: bytes) -> bool:
+    words = gap.translate(bytes.maketrans(b":#-,;/().", b"         ")).lower().split()
+    return all(word in _CODE_WORDS for word in words) and b"\x1e" not in gap and b"\n" not in gap

@@ -1,0 +1,90 @@
+"""Street addresses: a number with a street's name, in the orders in which the world writes them."""
+
+import re
+from typing import Final
+
+from .extents import Extent, extent
+
+SUFFIXES: Final = (
+    "street|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|square|sq|terrace|ter|trail|trl|parkway|pkwy"
+    "|highway|hwy|route|way|circle|cir|loop|crescent|cres|alley|row|walk|path|close|plaza|turnpike|expressway|mews|grove|gardens"
+    "|heights|hill|ridge|run|point|pike|crossing|bypass|green|park|parade|esplanade|extension|springs|creek|mountain|island|forest"
+    "|station|mission|manor|village|valley|view|vista|meadow|meadows|landing|harbor|bend|branch|bridge|brook|canyon|cliff|club|common"
+    "|corner|cove|dale|dam|divide|estate|estates|falls|ferry|field|fields|flats|ford|forge|fork|forks|fort|garden|gateway|glen|haven"
+    "|hollow|inlet|isle|junction|key|knoll|lake|lakes|lights|lodge|mall|mill|mills|motorway|neck|orchard|oval|overpass|passage"
+    "|pine|pines|plain|plains|port|prairie|radial|ranch|rapid|rest|river|shoal|shore|skyway|spring|spur|stravenue|stream|summit|throughway"
+    "|trace|track|trafficway|tunnel|underpass|union|via|viaduct|ville|wall|well|wells"
+)
+"""Last words of a street's name (USPS Publication 28, appendix C1, and British ones)."""
+PREFIXES: Final = (
+    "Rue|RUE|Via|VIA|Calle|CALLE|Rua|RUA|Viale|Piazza|Plaza|Avenida|AVENIDA|Avda|Av|Ul|Ulica|Boulevard|Chemin|Impasse|Allee|Quai"
+    "|Largo|Corso|Paseo|Camino|Carrera|Strada|Travessa|Praca|Vicolo|Cours|Route|ul|rue|via|calle|rua"
+)
+"""First words of a street's name where it precedes the number."""
+
+_SPACE: Final = rb"[ \n]{1,2}"
+_STRONG: Final = rb"(?i:street|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|terrace|parkway|pkwy|highway|hwy|circle|crescent|trail|turnpike)\Z"
+_IS_STRONG: Final = re.compile(_STRONG)
+_NUMBERED: Final = re.compile(
+    rb"(?<![0-9A-Za-z./$\-])[0-9]{1,6}[A-Za-z]?(?:[\-/][0-9]{1,5}[A-Za-z]?)?,? (?:[A-Z0-9][A-Za-z0-9'.\-]{0,24},? |(?:of|the|de|la|del|and) ){1,5}\Z"
+)
+_NUMBERED_LOWER: Final = re.compile(rb"(?<![0-9A-Za-z./$\-])[0-9]{1,6}[a-z]? (?:[a-z0-9'.\-]{2,24} ){1,3}\Z")
+_NAME_ONLY: Final = re.compile(rb"(?:\b[A-Z][a-z'\-]{1,24} ){1,3}\Z")
+_AFTER: Final = re.compile(
+    rb"\.?(?:,? (?:N|S|E|W|NE|NW|SE|SW|North|South|East|West)\b\.?)?(?:,? ?(?:(?:[Aa]pt|[Aa]partment|[Ss]uite|[Ss]te|[Uu]nit|[Rr]oom|[Ff]loor|[Ff]lat|APT|SUITE|UNIT)\.? ?#? ?|# ?)[0-9A-Za-z][0-9A-Za-z\-]{0,6}\b)?"
+)
+_NUMBER_AFTER: Final = re.compile(
+    rb"\.?,? (?:[Nn][ro]?\.? ?)?[0-9]{1,5}[A-Za-z]?(?:[\-/][0-9A-Za-z]{1,5})?\b(?! ?(?:mg|ml|year|day|%))"
+)
+_WORD_BEFORE: Final = re.compile(rb"(?:[A-Z][A-Za-z.'\-]{0,30} ?){0,3}[A-Za-z\-]{0,30}\Z")
+_PREFIXED: Final = re.compile(
+    rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
+)
+_CASELESS_WINDOW: Final = 80
+_MILITARY: Final = re.compile(
+    rb"(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b,?(?: [A-Z][A-Za-z]{1,24}){0,2},?(?: [0-9]{1,6})?,?(?: (?:Box|BOX) [0-9]{1,6})?(?:[,\n ]{1,3}(?:APO|FPO|DPO))?(?:[, ]{1,2}A[AEP]\b)?(?:[, ]{1,2}[0-9]{5}(?:-[0-9]{4})?)?"
+)
+_MILITARY_PART: Final = re.compile(rb"[0-9]|\b(?:APO|FPO|DPO|A[AEP])\b")
+
+
+def numbered(text: bytes, start: int, end: int) -> Extent | None:
+    """House number, name, suffix, direction and unit; a bare capitalised name only before an unmistakable suffix."""
+    suffix = text[start:end]
+    capital = not suffix[:1].islower()
+    strong = _IS_STRONG.match(suffix) is not None
+    window = max(0, start - _CASELESS_WINDOW)
+    before = _NUMBERED.search(text, window, start) if capital or strong else None
+    if before is None and strong and not capital:
+        before = _NUMBERED_LOWER.search(text, window, start)
+    sure = before is not None
+    if before is None and capital and strong and len(suffix) > 3:  # noqa: PLR2004 (`Ave`; `St` and `Dr` are titles)
+        before = _NAME_ONLY.search(text, window, start)
+    if before is None:
+        return None
+    after = _AFTER.match(text, end)
+    return extent(before.start(), after.end() if after else end, None, 90 if sure else 55)
+
+
+def named_with_number(text: bytes, start: int, end: int) -> Extent | None:
+    """A street's name in one word, then the number: `Bahnhofstrasse 12a`."""
+    before = _WORD_BEFORE.search(text, max(0, start - 60), start + 1)
+    begins = before.start() if before else start
+    number = _NUMBER_AFTER.match(text, text.rfind(b" ", start, end))
+    return extent(begins, number.end() if number else end)
+
+
+def prefixed(text: bytes, start: int, end: int) -> Extent | None:
+    """The kind of street, its name, then perhaps the number: `Rue de la Paix 5`, `12 Calle Mayor`."""
+    name = _PREFIXED.match(text, end - 1)
+    stops = name.end() if name else end
+    number = _NUMBER_AFTER.match(text, stops)
+    before = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z").search(text, max(0, start - 9), start)
+    return extent(before.start() if before else start, number.end() if number else stops)
+
+
+def military(text: bytes, start: int, end: int) -> Extent | None:
+    """A military post office, ship or unit with its box."""
+    found = _MILITARY.match(text, start)
+    if found is None or not _MILITARY_PART.search(found[0], 4):
+        return None
+    return extent(start, max(end, found.end()))

@@ -369,7 +369,8 @@ def _quorum(folder: Path, count: int) -> tuple[str, dict[int, int]]:
     if remembered.exists():
         cluster_id, *ports = remembered.read_text("ascii").split()
         return cluster_id, dict(enumerate(map(int, ports)))
-    cluster_id, controllers = new_cluster_id(), {}
+    cluster_id = new_cluster_id()
+    controllers: dict[int, int] = {}
     for number in range(count):
         controllers[number] = choose_port(controllers.values())
     write_private(remembered, " ".join([cluster_id, *map(str, controllers.values())]).encode())

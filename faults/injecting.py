@@ -25,9 +25,13 @@ from .tally import Tally
 
 _log = get_logger("faults")
 
-_ORDER_S: Final = 15.0
-"""So long an order waits for its process to come to the step."""
-_PROXY_S: Final = 20.0
+_HOLD_S: Final = 15.0
+"""So long a process is waited for that shall stand still inside a transaction."""
+_ORDER_S: Final = 60.0
+"""So long an order to die at a step waits for one of its kind to come there; many have to live through an outage first."""
+_TURN_S: Final = 10.0
+"""So long it waits at one process before it is given to another."""
+_PROXY_S: Final = 45.0
 _LOOK_S: Final = 0.01
 _HOLD_MS: Final = 700
 _GUEST_SLOT: Final = 50
@@ -146,29 +150,35 @@ class Injector:
         steps = sorted(OPEN_STEPS)
         held = one.card.read(Field.HELD)
         one.card.order(Order.HOLD, steps[(fault.number + self._seed) % len(steps)], _HOLD_MS)
-        if _until(lambda: one.card.read(Field.HELD) > held or not is_child(one.process), _ORDER_S):
+        if _until(lambda: one.card.read(Field.HELD) > held or not is_child(one.process), _HOLD_S):
             return one if one.card.read(Field.HELD) > held else None
         one.card.write(Field.ORDER, Order.NOTHING)
         return None
 
     def _die_at_step(self, fault: Fault, kind: str) -> None:
-        one = self._one(self._workers() if kind == WORKER else self._executors(), fault)
-        if one is None:
-            return
-        one.card.order(Order.DIE, fault.step)
-        _until(lambda: not is_child(one.process), _ORDER_S)
-        if one.card.read(Field.STRUCK) != fault.step:
+        until = time.monotonic() + _ORDER_S
+        while time.monotonic() < until:
+            found = [one for one in living(self._deployed.board, kind) if one.process not in self._stopped]
+            if not found:
+                time.sleep(_LOOK_S)
+                continue
+            one = found[fault.target % len(found)]
+            one.card.order(Order.DIE, fault.step)
+            _until(lambda process=one.process: not is_child(process), _TURN_S)  # type: ignore[misc]
+            if one.card.read(Field.STRUCK) == fault.step:
+                self._note_death(fault, kind)
+                return
             one.card.write(Field.ORDER, Order.NOTHING)
-            self._tally.miss(fault)
-            return
+        self._tally.miss(fault)
+
+    def _note_death(self, fault: Fault, kind: str) -> None:
         if kind == WORKER:
-            self._tally.note(
-                fault, met_open=fault.step in OPEN_STEPS, detail=CommitStep(fault.step).name.lower()
-            )
-        else:
-            claimed = " (claimed, not told)" if fault.step in CLAIMED_STEPS else ""
-            detail = ExecutorStep(fault.step).name.lower() + claimed
-            self._tally.note(fault, met_open=fault.step in OPEN_EXECUTOR_STEPS, detail=detail)
+            step = CommitStep(fault.step)
+            self._tally.note(fault, met_open=step in OPEN_STEPS, detail=step.name.lower())
+            return
+        at = ExecutorStep(fault.step)
+        claimed = " (claimed, not told)" if at in CLAIMED_STEPS else ""
+        self._tally.note(fault, met_open=at in OPEN_EXECUTOR_STEPS, detail=at.name.lower() + claimed)
 
     def _worker_dies(self, fault: Fault) -> None:
         one = self._one(self._workers(), fault)

@@ -27,7 +27,7 @@ class Run:
     seconds: float
     """Of faults, in each round."""
     pace: float = 1.0
-    rate: float = 20.0
+    rate: float = 14.0
     workers: int = 3
     partitions: int = 4
     three_every: int = 3

@@ -218,7 +218,7 @@ class Brokers:
     def busiest(self) -> int:
         """The broker that leads most partitions now."""
         topics = self._metadata().topics.values()
-        leaders = Counter(part.leader for topic in topics for part in topic.partitions.values())
+        leaders: Counter[int] = Counter(part.leader for topic in topics for part in topic.partitions.values())
         leaders.pop(-1, None)
         return leaders.most_common(1)[0][0] % len(self.nodes)
 

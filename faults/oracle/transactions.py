@@ -67,6 +67,8 @@ def _tiles(partition: int, entries: Sequence[tuple[Stored, dict[str, Any]]]) -> 
                 )
             covered[topic] = covering["end"]
         for entry in since:
+            if entry["at_ms"] != tile["now_ms"]:
+                yield _torn(record, f"the tile is not of the transaction of entry {entry['entry_id']}")
             leaf = entry["leaf"]
             if leaf is not None:
                 covering = ranges.get(leaf["topic"])

@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow test-docker check fmt bench faults clean lint types imports wheel-test
+.PHONY: help demo test test-slow test-docker check fmt bench bench-keep bench-others faults clean lint types imports wheel-test
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -29,8 +29,21 @@ fmt: $(VENV)/.ready-dev ## format and mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready-dev ## measure on this machine, with a real Apache Kafka
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.ready-dev ## measure on this machine, with a real Apache Kafka (BENCH_FLAGS="--only latency,restore")
+	$(BIN)/python -m benchmarks --json .bench/results.json $(BENCH_FLAGS)
+
+bench-keep: $(VENV)/.ready-dev bench-others ## measure everything, and write results, plots and README's tables
+	$(BIN)/python -m benchmarks --json benchmarks/results.json $(BENCH_FLAGS)
+	$(BIN)/python -m benchmarks.publish
+
+# In an environment of their own: they want other versions of the Kafka client.
+bench-others: .venv-bench/.ready ## install what the benchmarks compare with, and their sampler
+
+.venv-bench/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q -U pip
+	.venv-bench/bin/python -m pip install -q --group bench
+	@touch $@
 
 faults: $(VENV)/.ready-dev ## break the gate for three quarters of an hour and judge what is left (writes fault-results.json)
 	$(BIN)/python -m faults --json fault-results.json $(FAULTS_FLAGS)
@@ -58,7 +71,7 @@ wheel-test: $(VENV)/.ready-dev
 	cd .wheel/run && SLUICEGATE_TREE=$(CURDIR) ../venv/bin/python -m pytest -m "not slow and not docker and not once" $(PYTEST_FLAGS)
 
 clean: ## remove what was built and installed here
-	rm -rf $(VENV) .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .bench .typetree .wheel build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

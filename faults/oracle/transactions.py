@@ -54,29 +54,32 @@ def _tiles(partition: int, entries: Sequence[tuple[Stored, dict[str, Any]]]) -> 
         if fields["tile"] is None:
             since.append(fields)
             continue
-        tile = fields["tile"]
-        work = sum(entry["entry"] in _WORK for entry in since)
-        if work != tile["entries"]:
-            yield _torn(record, f"the tile counts {tile['entries']} entries, {work} are there")
-        ranges = {covering["topic"]: covering for covering in tile["inputs"]}
-        for topic, covering in ranges.items():
-            if covering["partition"] != partition or covering["start"] != covered.get(topic, 0):
-                yield _torn(
-                    record,
-                    f"the tile of {topic} begins at {covering['start']}, not at {covered.get(topic, 0)}",
-                )
-            covered[topic] = covering["end"]
-        for entry in since:
-            if entry["at_ms"] != tile["now_ms"]:
-                yield _torn(record, f"the tile is not of the transaction of entry {entry['entry_id']}")
-            leaf = entry["leaf"]
-            if leaf is not None:
-                covering = ranges.get(leaf["topic"])
-                if covering is None or not covering["start"] <= leaf["offset"] < covering["end"]:
-                    yield _torn(record, f"the leaf at {leaf['topic']}@{leaf['offset']} lies outside its tile")
+        yield from _tile(record, fields["tile"], since, covered)
         since = []
     if since:
         yield Finding(Wrong.TORN, "I5", f"audit-{partition}", f"{len(since)} entries at the end have no tile")
+
+
+def _tile(
+    record: Stored, tile: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], covered: dict[str, int]
+) -> Iterator[Finding]:
+    """One transaction; `covered` is how far each input has come."""
+    work = sum(entry["entry"] in _WORK for entry in entries)
+    if work != tile["entries"]:
+        yield _torn(record, f"the tile counts {tile['entries']} entries, {work} are there")
+    ranges = {covering["topic"]: covering for covering in tile["inputs"]}
+    for topic, covering in ranges.items():
+        start = covered.get(topic, 0)
+        if covering["partition"] != record.partition or covering["start"] != start:
+            yield _torn(record, f"the tile of {topic} begins at {covering['start']}, not at {start}")
+        covered[topic] = covering["end"]
+    for entry in entries:
+        if entry["at_ms"] != tile["now_ms"]:
+            yield _torn(record, f"the tile is not of the transaction of entry {entry['entry_id']}")
+        leaf = entry["leaf"]
+        covering = None if leaf is None else ranges.get(leaf["topic"])
+        if leaf is not None and not (covering and covering["start"] <= leaf["offset"] < covering["end"]):
+            yield _torn(record, f"the leaf at {leaf['topic']}@{leaf['offset']} lies outside its tile")
 
 
 def _leaves(topics: Topics, entries: Sequence[tuple[Stored, dict[str, Any]]]) -> Iterator[Finding]:

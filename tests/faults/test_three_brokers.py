@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from faults.aims import Aim, Fault
-from faults.brokers import ThreeBrokers
+from faults.brokers import OneBroker, ThreeBrokers
 from faults.frames import Api
 from sluicegate.schemas.errors import BrokerError
 from sluicegate.streams.kafka.admin import Admin
@@ -180,3 +181,18 @@ def test_three_brokers_keep_every_promise(brokers: ThreeBrokers) -> None:
     Admin(connection).create_topics({"conformance": (1, 3, {"message.timestamp.type": "LogAppendTime"})})
     suite = check_every_promise(connection, "conformance", "suite")
     assert [check.name for check in suite.checks if not check.held] == []
+
+
+@pytest.mark.parametrize("kind", [OneBroker, ThreeBrokers])
+def test_a_start_on_the_same_folder_goes_on_with_its_data(
+    tmp_path: Path, kind: type[OneBroker] | type[ThreeBrokers]
+) -> None:
+    """Also when all of them were killed at once; addresses may be others, topics, users and records are the same."""
+    with kind(tmp_path / "kept") as brokers:
+        stream = Stream(brokers, "kept")
+        committed = stream.end()
+        for node in brokers.nodes:
+            node.kill()
+    with kind(tmp_path / "kept") as again:
+        stream.connection = again.super_user(Naming("kept."))
+        assert stream.visible() == committed

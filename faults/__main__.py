@@ -12,6 +12,7 @@ from typing import Final
 
 from sluicegate.streams.logs import configure_logging
 
+from .disk import why_not
 from .report import commit_of, is_good, missing, summary, table
 from .rounds import own_error_output
 from .runs import Kept, Run, fails, play, shrink
@@ -20,7 +21,7 @@ from .screen import Screen
 
 TREE: Final = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).parents[1]))
 SEED: Final = 20_261_124
-FULL: Final = Run(seed=SEED, rounds=9, seconds=210.0)
+FULL: Final = Run(seed=SEED, rounds=9, seconds=210.0, disk_round=1)
 SHORT: Final = Run(seed=SEED, rounds=1, seconds=40.0, pace=2.2, three_every=0)
 
 
@@ -28,6 +29,9 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0 when nothing is wrong, and a full run has done what it must."""
     asked = _parser().parse_args(arguments)
     run = _run(asked)
+    if run.disk_round is not None and (reason := why_not()) is not None:
+        _say(f"WITHOUT THE FULL DISK: {reason}")
+        run = replace(run, disk_round=None)
     if asked.print:
         for number, plan in enumerate(run.plans()):
             _say(f"round {number}, seed {plan.seed}, {plan.brokers} brokers")
@@ -100,10 +104,13 @@ def _run(asked: argparse.Namespace) -> Run:
         "dropped": frozenset(map(int, asked.drop.split(","))) if asked.drop else None,
     }
     run = replace(run, **{name: value for name, value in given.items() if value is not None})
+    if asked.kinds or asked.brokers == 3:  # noqa: PLR2004
+        run = replace(run, disk_round=0 if Kind.DISK_FULL in run.kinds else None)
     if asked.round is None:
         return run
     plan = run.plan(asked.round)
-    return replace(run, seed=plan.seed, rounds=1, three_every=0 if plan.brokers == 1 else 1)
+    disk = 0 if asked.round == run.disk_round else None
+    return replace(run, seed=plan.seed, rounds=1, three_every=0 if plan.brokers == 1 else 1, disk_round=disk)
 
 
 def _parser() -> argparse.ArgumentParser:

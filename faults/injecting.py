@@ -17,6 +17,7 @@ from .aims import Aim, Aims
 from .aims import Fault as ProxyFault
 from .board import Field, Order
 from .deployment import Deployed
+from .disk import SmallDisk
 from .frames import Api, name_of
 from .hooks import CLAIMED_STEPS, OPEN_EXECUTOR_STEPS, OPEN_STEPS
 from .processes import EXECUTOR, WORKER, Living, Workers, is_child, living
@@ -61,9 +62,12 @@ class Breakable(Protocol):
 class Injector:
     """One round's faults."""
 
-    def __init__(self, deployed: Deployed, brokers: Breakable, tally: Tally, seed: int) -> None:
+    def __init__(
+        self, deployed: Deployed, brokers: Breakable, tally: Tally, seed: int, disk: SmallDisk | None = None
+    ) -> None:
         self._deployed = deployed
         self._brokers = brokers
+        self._disk = disk
         self._tally = tally
         self._seed = seed
         self._guests: list[Workers] = []
@@ -81,6 +85,7 @@ class Injector:
             Kind.BROKER_DIES: self._broker_dies,
             Kind.LEADER_DIES: self._broker_dies,
             Kind.BROKER_STALLS: self._broker_stalls,
+            Kind.DISK_FULL: self._disk_full,
             Kind.PROXY: self._proxy,
             Kind.CLOCK: self._clock,
         }
@@ -242,6 +247,20 @@ class Injector:
             met = held or self._any_open()
             self._tally.note(fault, met_open=met, detail=f"{fault.seconds:g} s")
             self._brokers.stall(fault.target, fault.seconds)
+
+    def _disk_full(self, fault: Fault) -> None:
+        if self._disk is None:
+            self._tally.miss(fault)
+            return
+        with self._broker_lock:
+            held = fault.aimed and self._hold(fault) is not None
+            met = held or self._any_open()
+            self._disk.fill()
+            self._tally.note(fault, met_open=met)
+            time.sleep(fault.seconds)
+            self._disk.free()
+            # It has ended by itself when it came to write, or soon will: it does not try a disk again that failed.
+            self._brokers.kill(fault.target, 0.0)
 
     def _proxy(self, fault: Fault) -> None:
         aim = Aim(

@@ -4,18 +4,23 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sluicegate.schemas.errors import ConfigurationError
+from sluicegate.streams.state_folder import StateFolder
 
 from .brokers import OneBroker, ThreeBrokers
+from .disk import small_disk_for
 from .rounds import Plan, run_round
 from .schedule import Fault, Kind, schedule, without
 
 OVERHEAD_S: Final = 75.0
 """Of a round beside its faults: setting up, and waiting for the end of everything."""
+DISK_MIB: Final = 1_024
+"""Of the disk that will be full: in memory, and more than a round writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Run:
     """Every so many rounds there are three brokers; 0 for never."""
     kinds: tuple[Kind, ...] = ()
     dropped: frozenset[int] = frozenset()
+    disk_round: int | None = None
+    """In which round the broker's disk is full once."""
 
     @property
     def expected_s(self) -> float:
@@ -44,7 +51,14 @@ class Run:
         """The round of this number, from 0: derived from the seed alone."""
         seed = self.seed if self.rounds == 1 else random.Random(f"{self.seed} {number}").randrange(1 << 31)  # noqa: S311
         brokers = 3 if self.three_every and number % self.three_every == self.three_every - 1 else 1
-        faults = schedule(seed, self.seconds, brokers=brokers, pace=self.pace, kinds=self.kinds)
+        faults = schedule(
+            seed,
+            self.seconds,
+            brokers=brokers,
+            pace=self.pace,
+            kinds=self.kinds,
+            disk=number == self.disk_round,
+        )
         return Plan(
             seed,
             without(faults, self.dropped),
@@ -94,8 +108,13 @@ def play(plan: Plan, folder: Path, said: Callable[[str], None], *, keep: bool = 
     folder.mkdir(parents=True)
     said("starting Apache Kafka")
     cluster = ThreeBrokers if plan.brokers > 1 else OneBroker
-    with cluster(folder / "broker", heap_mib=384) as brokers:
-        result = run_round(plan, brokers, folder / "round", said, keep=keep)
+    with ExitStack() as stack:
+        fills = any(fault.kind is Kind.DISK_FULL for fault in plan.faults)
+        disk = (
+            stack.enter_context(small_disk_for(StateFolder(folder / "broker"), DISK_MIB)) if fills else None
+        )
+        brokers = stack.enter_context(cluster(folder / "broker", heap_mib=384))
+        result = run_round(plan, brokers, folder / "round", said, disk=disk, keep=keep)
     shutil.rmtree(folder / "broker", ignore_errors=True)
     return result
 

@@ -35,11 +35,12 @@ class Kind(StrEnum):
     """SIGKILL of the broker that leads most, of three."""
     BROKER_STALLS = "broker-stalls"
     """SIGSTOP and SIGCONT."""
+    DISK_FULL = "disk-full"
+    """The broker's disk takes no byte more, which ends the broker; then it is freed, and the broker started again."""
     PROXY = "proxy"
     """A chosen request or its answer is delayed, repeated, dropped or cut off."""
     CLOCK = "clock"
     """The wall clock of a worker is an hour off."""
-    DISK_FULL = "disk-full"
 
 
 KILLS: Final = frozenset({Kind.WORKER_DIES, Kind.WORKER_DIES_AT_STEP, Kind.EXECUTOR_DIES_AT_STEP})
@@ -107,9 +108,15 @@ HOUR_MS: Final = 3_600_000
 
 
 def schedule(
-    seed: int, duration_s: float, *, brokers: int = 1, pace: float = 1.0, kinds: Collection[Kind] = ()
+    seed: int,
+    duration_s: float,
+    *,
+    brokers: int = 1,
+    pace: float = 1.0,
+    kinds: Collection[Kind] = (),
+    disk: bool = False,
 ) -> tuple[Fault, ...]:
-    """The faults of a run, in the order of their times; `kinds` names the only ones wanted."""
+    """The faults of a run, in the order of their times; `kinds` names the only ones wanted, `disk` adds one full disk."""
     chance = random.Random(f"schedule {seed}")  # noqa: S311  # a script, not a secret
     found: list[Fault] = []
     steps = {kind: chance.randrange(1_000) for kind in Kind}
@@ -122,6 +129,8 @@ def schedule(
             # Spread over the time, each somewhere in its share of it: no kind is by chance missing.
             at_s = duration_s * (turn + chance.random()) / number
             found.append(_fault(kind, round(at_s, 1), turn + steps[kind], chance, brokers))
+    if disk:
+        found.append(Fault(0, round(duration_s * 0.6, 1), Kind.DISK_FULL, seconds=6.0, aimed=True))
     found.sort(key=lambda fault: fault.at_s)
     return tuple(replace(fault, number=number) for number, fault in enumerate(found))
 

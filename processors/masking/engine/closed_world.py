@@ -1,0 +1,103 @@
+"""The stage that finds names and places without patterns: what no vocabulary explains, and all that belongs to it.
+
+Rules run in groups. The order matters only in that later groups see what earlier ones found: first words by themselves and what announces
+names, then widening (a few rounds, for a name grows word by word), then institutions and streets, then widening once more.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluicegate.processors.masking.identifiers import Kind
+
+from .batch import TextBatch
+from .context import CONTEXT
+from .eponyms import eponyms
+from .kinds import CODES
+from .lexicon import Lexicon
+from .organisations import ORGANISATIONS
+from .span_table import SpanTable, Stage
+from .tokens import Tokens
+from .unexplained import UNEXPLAINED
+from .widening import WIDENING
+from .word_rule import Standing, WordRule
+from .words import Mask, Words
+
+EPONYM_GUARD: Final = "eponym-guard"
+"""The one rule that takes away: names of diseases and scales are left alone."""
+
+RULES: Final[tuple[WordRule, ...]] = (*UNEXPLAINED, *CONTEXT, *WIDENING, *ORGANISATIONS)
+"""Every rule, for lists and ablations."""
+
+_GROUPS: Final = (
+    UNEXPLAINED,
+    CONTEXT,
+    WIDENING,
+    WIDENING,
+    WIDENING,
+    ORGANISATIONS,
+    WIDENING,
+    ORGANISATIONS,
+)
+_CONFIDENCE: Final = 60
+_NAME: Final = CODES[Kind.NAME]
+
+
+def closed_world(
+    batch: TextBatch,
+    lexicon: Lexicon,
+    rule_spans: SpanTable,
+    *,
+    tokens: Tokens | None = None,
+    without: Collection[str] = frozenset(),
+) -> SpanTable:
+    """Spans of names, places, institutions and streets; `without` names rules that are left out.
+
+    Words that `rule_spans` cover are left to them. `tokens` are the batch's, if they are at hand.
+    """
+    tokens = tokens or Tokens.of(batch)
+    if not len(tokens):
+        return SpanTable.empty()
+    words = Words(batch, tokens, lexicon, covered(tokens, rule_spans))
+    return _spans(words, kinds_of_words(words, without=without))
+
+
+def covered(tokens: Tokens, spans: SpanTable) -> Mask:
+    """Words that lie in spans, or partly."""
+    first = np.searchsorted(tokens.ends, spans.start, "right")
+    last = np.maximum(first, np.searchsorted(tokens.starts, spans.end, "left"))
+    room = len(tokens) + 1
+    inside: Mask = np.cumsum(np.bincount(first, minlength=room) - np.bincount(last, minlength=room))[:-1] > 0
+    return inside
+
+
+def kinds_of_words(words: Words, *, without: Collection[str] = frozenset()) -> NDArray[np.uint8]:
+    """For each word the code of its kind plus one, or 0: left alone."""
+    kept = np.zeros(len(words), bool) if EPONYM_GUARD in without else eponyms(words)
+    standing = Standing(words, kept, np.zeros(len(words), bool))
+    kinds = np.zeros(len(words), np.uint8)
+    for group in _GROUPS:
+        for one in group:
+            if one.name in without:
+                continue
+            new = one.finds(words, standing) & ~standing.named & ~words.covered
+            kinds[new] = CODES[one.kind] + 1
+            standing.named |= new
+    return kinds
+
+
+def _spans(words: Words, kinds: NDArray[np.uint8]) -> SpanTable:
+    """Neighbouring words of one kind as one span; a name goes on over spaces, hyphens, apostrophes, full stops and commas."""
+    found = np.flatnonzero(kinds)
+    if not len(found):
+        return SpanTable.empty()
+    kind = kinds[found]
+    joins = words.space | words.hyphen | words.apostrophe | words.dot | words.comma
+    goes_on = np.zeros(len(found), bool)
+    goes_on[1:] = (found[1:] == found[:-1] + 1) & (kind[1:] == kind[:-1]) & joins[found[1:]]
+    first = np.flatnonzero(~goes_on)
+    last = np.append(first[1:], len(found)) - 1
+    start, end = words.tokens.starts[found[first]], words.tokens.ends[found[last]]
+    return SpanTable.of(start, end, kind[first] - 1, Stage.CLOSED_WORLD, _CONFIDENCE)

@@ -1,0 +1,42 @@
+"""What stands before a name: titles and words that announce one."""
+
+from typing import Final
+
+from .lexicon import Word
+from .word_rule import Standing, WordRule, rule
+from .words import Mask, Words, after, before
+
+_LONGEST_TITLE: Final = 9
+
+
+def _titled(w: Words) -> Mask:
+    """A word with a capital behind a title with one."""
+    title = w.has(Word.TITLE) & (w.capital | w.caseless) & (w.lengths <= _LONGEST_TITLE)
+    written = w.capital | w.caseless & ~w.has(Word.VERY_COMMON)
+    return before(title) & (w.space | w.dot) & written & ~w.has(Word.MONTH) & ~w.link
+
+
+@rule()
+def titled(w: Words, _: Standing) -> Mask:
+    """What follows a title is a name, and the title goes with it."""
+    named = _titled(w)
+    return named | after(named) & w.has(Word.TITLE)
+
+
+@rule()
+def second_after_title(w: Words, _: Standing) -> Mask:
+    """The word after a titled one is the surname, unless it is a very common word."""
+    ordinary = w.has(Word.VERY_COMMON | Word.EPONYM_TAIL)
+    second = before(_titled(w)) & (w.space | w.dot & before(w.initial)) & w.title_case & ~ordinary
+    third = before(second) & w.space & w.title_case & (w.name | ~w.explained)
+    return second | third
+
+
+@rule()
+def announced(w: Words, found: Standing) -> Mask:
+    """A listed name behind `named`, `patient`, `attending` ... is one, even if it is a word."""
+    cue = before(w.has(Word.CUE) & ~w.link) & (w.space | w.comma | w.colon)
+    return cue & w.title_case & w.name & ~w.has(Word.VERY_COMMON | Word.MONTH) & ~found.kept
+
+
+CONTEXT: Final[tuple[WordRule, ...]] = (titled, second_after_title, announced)

@@ -246,7 +246,7 @@ class Words:
     def plural_apostrophe(self) -> Mask:
         """An apostrophe and a space: `Graves' disease`."""
         length, first, _ = self._gap
-        return np.asarray(self.same_line & (first == ord("'")) & (length == 2)  # noqa: PLR2004)
+        return np.asarray(self.same_line & (first == ord("'")) & (length == 2))  # noqa: PLR2004
 
     @cached_property
     def dot(self) -> Mask:
@@ -267,7 +267,7 @@ class Words:
     def ampersand(self) -> Mask:
         """` & ` between both."""
         length, _, second = self._gap
-        return np.asarray(self.same_line & (length == 3) & (second == ord("&"))  # noqa: PLR2004)
+        return np.asarray(self.same_line & (length == 3) & (second == ord("&")))  # noqa: PLR2004
 
     @cached_property
     def glued(self) -> Mask:

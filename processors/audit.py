@@ -18,6 +18,7 @@ from sluicegate.schemas.audit import (
 )
 from sluicegate.schemas.codec import Encoded
 from sluicegate.schemas.envelope import headers_digest, part_digest, written_digest
+from sluicegate.schemas.fields import unchecked
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import Outcome
 
@@ -42,7 +43,8 @@ MAX_JSON_BYTES = 8_192
 def leaf_of(record: Record) -> Leaf:
     """The leaf of a consumed record."""
     place = record.position
-    return Leaf(
+    return unchecked(
+        Leaf,
         topic=place.topic,
         partition=place.partition,
         offset=place.offset,
@@ -56,7 +58,8 @@ def leaf_of(record: Record) -> Leaf:
 def written(outputs: Sequence[Output], partition: int) -> tuple[Written, ...]:
     """What a step wrote, in order. Signatures are added later and are no part of the digests."""
     return tuple(
-        Written(
+        unchecked(
+            Written,
             topic=output.topic,
             partition=partition,
             ordinal=ordinal,
@@ -70,7 +73,8 @@ def entry_for(
     ruling: Ruling, cause: Cause, partition: int, outputs: Sequence[Output], leaf: Leaf | None
 ) -> AuditEntry:
     """The entry of one record (with its leaf) or one punctuation (without)."""
-    return AuditEntry(
+    return unchecked(
+        AuditEntry,
         entry_id=cause.id("en"),
         entry=EntryKind.PUNCTUATION if leaf is None else EntryKind.RECORD,
         event=ruling.event.value,
@@ -154,7 +158,9 @@ def _by(processor: str) -> tuple[str, ...]:
 
 
 def _told(outcome: Outcome) -> ActionOutcome:
-    return ActionOutcome(action_id=outcome.action_id, outcome=outcome.outcome, repeated=outcome.repeated)
+    return unchecked(
+        ActionOutcome, action_id=outcome.action_id, outcome=outcome.outcome, repeated=outcome.repeated
+    )
 
 
 def _present(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from functools import lru_cache
 
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
+from sluicegate.schemas.canonical import pre_authentication_encoding, sha256
 from sluicegate.schemas.decision import Decision, Reconciliation
-from sluicegate.schemas.envelope import envelope_digest, signed_part, split_signature, verify
+from sluicegate.schemas.envelope import signed_part, split_signature
 from sluicegate.schemas.errors import RecordError, SignatureError
 from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.fields import Wire
@@ -49,29 +50,21 @@ _lane_partition = lru_cache(maxsize=65_536)(partition_of)
 
 @dataclass(frozen=True, slots=True)
 class Authentic:
-    """A record whose bytes, signer and place hold."""
+    """A record whose bytes, signer and place hold. `digest` is SHA-256 over what the signature covers."""
 
     model: Trusted
     signed: Signed
     signer: Signer
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 over what the signature covers."""
-        return envelope_digest(self.signed.payload_type, self.signed.value)
+    digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticBatch:
-    """A batch whose bytes, signer and place hold; whether it belongs to anything is not said yet."""
+    """A batch whose bytes, signer and place hold; whether it belongs to anything is not said yet. `digest` likewise."""
 
     model: ExportBatch
     signed: Signed
-
-    @property
-    def digest(self) -> bytes:
-        """SHA-256 over what the signature covers."""
-        return envelope_digest(self.signed.payload_type, self.signed.value)
+    digest: bytes
 
 
 def authenticate(record: Record, tables: Tables, deployment: str, partitions: int) -> Authentic | DeadLetter:
@@ -79,10 +72,10 @@ def authenticate(record: Record, tables: Tables, deployment: str, partitions: in
     opened = _open(record, tables)
     if isinstance(opened, DeadLetter):
         return opened
-    model, signed, signer = opened
+    model, signed, signer, digest = opened
     assert isinstance(model, Trusted)  # noqa: S101  # decode was told these kinds
     reason = _misplaced(record, model, deployment, partitions) or _wrong_signer(model, signer, tables)
-    return DeadLetter(reason) if reason else Authentic(model, signed, signer)
+    return DeadLetter(reason) if reason else Authentic(model, signed, signer, digest)
 
 
 def authenticate_batch(
@@ -92,23 +85,23 @@ def authenticate_batch(
     opened = _open(record, tables)
     if isinstance(opened, DeadLetter):
         return opened
-    batch, signed, signer = opened
+    batch, signed, signer, digest = opened
     assert isinstance(batch, ExportBatch)  # noqa: S101  # decode was told this kind
     reason = _misplaced(record, batch, deployment, partitions)
     # An executor and a pipeline may share a name: results are for the one, streams for the other.
     wanted = SignerKind.PIPELINE if batch.stream is not None else SignerKind.EXECUTOR
     if reason is None and (signer.kind, signer.id) != (wanted, batch.source):
         reason = Reason.WRONG_SIGNER
-    return DeadLetter(reason) if reason else AuthenticBatch(batch, signed)
+    return DeadLetter(reason) if reason else AuthenticBatch(batch, signed, digest)
 
 
-def _open(record: Record, tables: Tables) -> tuple[Wire, Signed, Signer] | DeadLetter:
+def _open(record: Record, tables: Tables) -> tuple[Wire, Signed, Signer, bytes] | DeadLetter:
     value = record.value or b""
     if len(value) > SIZE_LIMITS[record.position.topic]:
         return DeadLetter(Reason.OVERSIZE)
     try:
         signed = signed_part(record.headers, value)
-        key_id, _ = split_signature(signed.sig)
+        key_id, signature = split_signature(signed.sig)
     except SignatureError:
         return DeadLetter(Reason.UNSIGNED)
     except RecordError:
@@ -118,15 +111,16 @@ def _open(record: Record, tables: Tables) -> tuple[Wire, Signed, Signer] | DeadL
         return DeadLetter(Reason.UNKNOWN_KEY)
     if tables.controls.key_revoked(key_id, record.append_ms):
         return DeadLetter(Reason.REVOKED_KEY)
+    covered = pre_authentication_encoding(signed.payload_type, value)
     try:
-        verify(signer.key, signed)
+        signer.key.verify(covered, signature)
     except SignatureError:
         return DeadLetter(Reason.BAD_SIGNATURE)
     try:
         model = codec.decode(signed.payload_type, value, KINDS[record.position.topic])
     except RecordError:
         return DeadLetter(Reason.UNREADABLE)
-    return model, signed, signer
+    return model, signed, signer, sha256(covered)
 
 
 def _misplaced(

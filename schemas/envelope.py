@@ -14,7 +14,7 @@ from typing import Final
 
 from .canonical import pre_authentication_encoding, sha256
 from .errors import RecordError, SignatureError
-from .fields import decode_base64url, encode_base64url
+from .fields import decode_base64url, encode_base64url, unchecked
 from .grant import Signed
 from .keys import PrivateKey, PublicKey
 
@@ -74,13 +74,14 @@ def record_headers(
     `subject` is the action the record is about, `source` who wrote it. A record that the gate writes names the input
     position it came from (`origin`, such as `actions-2@17`) and its place among that input's outputs (`ordinal`).
     """
+    ce_type, ce_source, content_type = _same_for_all(kind, source, payload_type)
     headers = [
         _SPECVERSION,
         ("ce_id", id.encode()),
-        ("ce_type", f"sluicegate.{kind}.v1".encode()),
-        ("ce_source", source.encode()),
+        ce_type,
+        ce_source,
         ("ce_subject", subject.encode()),
-        (CONTENT_TYPE, payload_type.encode()),
+        content_type,
     ]
     if origin is not None:
         headers.append(("origin", origin.encode()))
@@ -91,6 +92,16 @@ def record_headers(
     if sig is not None:
         headers.append((SIGNATURE_HEADER, sig.encode()))
     return tuple(headers)
+
+
+@lru_cache(maxsize=256)  # kinds, writers and schemas are few
+def _same_for_all(kind: str, source: str, payload_type: str) -> tuple[tuple[str, bytes], ...]:
+    """The headers that all records of one kind and writer share."""
+    return (
+        ("ce_type", f"sluicegate.{kind}.v1".encode()),
+        ("ce_source", source.encode()),
+        (CONTENT_TYPE, payload_type.encode()),
+    )
 
 
 def header(headers: Headers, name: str) -> bytes | None:
@@ -159,7 +170,7 @@ def _framed(parts: list[bytes | None]) -> bytes:
     """The number of parts, the length of each, then all of them; four bytes big-endian per number."""
     # INVARIANT: no two lists of parts share their bytes; absent is a length that no part has.
     lengths = [_ABSENT if part is None else len(part) for part in parts]
-    return pack(f">{len(parts) + 1}I", len(parts), *lengths) + b"".join([part for part in parts if part])
+    return pack(f">{len(parts) + 1}I", len(parts), *lengths) + b"".join(filter(None, parts))
 
 
 def signed_part(headers: Headers, value: bytes) -> Signed:
@@ -171,7 +182,7 @@ def signed_part(headers: Headers, value: bytes) -> Signed:
     sig = header(headers, SIGNATURE_HEADER)
     if sig is None:
         raise SignatureError("the record is not signed; send the header `sig`")
-    return Signed(payload_type=payload_type, value=value, sig=_ascii(sig))
+    return unchecked(Signed, payload_type=payload_type, value=value, sig=_ascii(sig))
 
 
 def payload_type_of(headers: Headers) -> str:

@@ -1,11 +1,13 @@
 """Ids and places that are derived, never drawn: from input positions, from names, from lanes."""
 
+from struct import Struct
 from typing import Final
 
 from .canonical import sha256
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = tuple(first + second for first in _DIGITS for second in _DIGITS)
+_TWO_WORDS: Final = Struct(">QQ")
 
 
 def derived_id(prefix: str, *parts: str | int) -> str:
@@ -15,10 +17,25 @@ def derived_id(prefix: str, *parts: str | int) -> str:
 
 
 def _base32(value: bytes) -> str:
-    """RFC 4648 section 6 for 16 bytes, lower case without padding; the standard library takes twice as long."""
-    # 26 digits of five bits are 130 bits: two zeros behind the 128, then two digits at a time.
-    bits = int.from_bytes(value, "big") << 2
-    return "".join([_PAIRS[bits >> shift & 0x3FF] for shift in range(120, -1, -10)])
+    """RFC 4648 section 6 for 16 bytes, lower case without padding; the standard library takes four times as long."""
+    # 26 digits of five bits are the 128 bits and two zeros behind them: two digits at a time, written out, because numbers
+    # of a machine word are shifted faster than one of 130 bits. The seventh pair lies across both words.
+    high, low = _TWO_WORDS.unpack(value)
+    return "".join((
+        _PAIRS[high >> 54],
+        _PAIRS[high >> 44 & 0x3FF],
+        _PAIRS[high >> 34 & 0x3FF],
+        _PAIRS[high >> 24 & 0x3FF],
+        _PAIRS[high >> 14 & 0x3FF],
+        _PAIRS[high >> 4 & 0x3FF],
+        _PAIRS[(high & 0xF) << 6 | low >> 58],
+        _PAIRS[low >> 48 & 0x3FF],
+        _PAIRS[low >> 38 & 0x3FF],
+        _PAIRS[low >> 28 & 0x3FF],
+        _PAIRS[low >> 18 & 0x3FF],
+        _PAIRS[low >> 8 & 0x3FF],
+        _PAIRS[low << 2 & 0x3FF],
+    ))  # fmt: skip
 
 
 def partition_of(lane: str, partitions: int) -> int:

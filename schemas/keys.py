@@ -19,9 +19,10 @@ SIGNATURE_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """The public half; compares by its 32 bytes."""
+    """The public half; compares by its 32 bytes. `key_id` is 16 hex digits that name it."""
 
     raw: bytes
+    key_id: str = field(compare=False)
     _verify: VerifyKey = field(repr=False, compare=False)
 
     @classmethod
@@ -39,17 +40,12 @@ class PublicKey:
         """Take 32 raw bytes; ValueError for any other length."""
         if len(raw) != KEY_BYTES:
             raise ValueError("an Ed25519 public key has 32 bytes")
-        return cls(raw, VerifyKey(raw))
+        return cls(raw, sha256(raw).hex()[:16], VerifyKey(raw))
 
     @property
     def text(self) -> str:
         """Base64url of the 32 bytes."""
         return encode_base64url(self.raw)
-
-    @property
-    def key_id(self) -> str:
-        """16 hex digits that name this key."""
-        return sha256(self.raw).hex()[:16]
 
     def verify(self, message: bytes, signature: bytes) -> None:
         """SignatureError unless `signature` is this key's over exactly `message`."""

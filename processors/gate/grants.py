@@ -12,6 +12,7 @@ from sluicegate.processors.ruling import Cause, Ruling, Send
 from sluicegate.processors.separation import origin_set
 from sluicegate.processors.tables import Tables
 from sluicegate.schemas.action import Action
+from sluicegate.schemas.fields import unchecked
 from sluicegate.schemas.grant import Grant, Signed
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.state import Granted, Pending, Phase, Waiting
@@ -65,7 +66,8 @@ def issue(
     grant = _grant(
         pending, action, signed, executor, cause.now_ms + life_ms, verdict, tables, cause, approved
     )
-    granted = Granted(
+    granted = unchecked(
+        Granted,
         grant_id=grant.grant_id,
         executor=executor,
         expires_at_ms=grant.expires_at_ms,
@@ -142,7 +144,8 @@ def _grant(
     cause: Cause,
     approved: Approved | None,
 ) -> Grant:
-    grant = Grant(
+    grant = unchecked(
+        Grant,
         deployment=action.deployment,
         grant_id=cause.id("gr", pending.agent, pending.action_id),
         action_id=pending.action_id,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sluicegate.processors.contract import Put
 from sluicegate.processors.ruling import Cause, Send
+from sluicegate.schemas.fields import unchecked
 from sluicegate.schemas.outcome import Outcome, OutcomeKind
 from sluicegate.schemas.receipt import ResultPlace
 from sluicegate.schemas.state import Pending, Phase
@@ -60,7 +61,8 @@ def tell(
     repeated: bool = False,
 ) -> Outcome:
     """An outcome of this subject, with an id that derives from the input."""
-    return Outcome(
+    return unchecked(
+        Outcome,
         outcome_id=cause.id("oc", subject.agent, subject.action_id),
         action_id=subject.action_id,
         action_digest=subject.action_digest,

@@ -17,6 +17,7 @@ from sluicegate.processors.standing import may_act_for
 from sluicegate.processors.tables import Tables
 from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.canonical import canonical_json, sha256
+from sluicegate.schemas.fields import unchecked
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.state import Pending, Phase
 
@@ -170,7 +171,8 @@ def _deny(
 
 
 def _new_pending(record: Record, action: Action, subject: Subject, verdict: Verdict) -> Pending:
-    return Pending(
+    return unchecked(
+        Pending,
         action_id=action.action_id,
         action_digest=subject.action_digest,
         content_digest=subject.content_digest,

@@ -55,6 +55,7 @@ _MOVING: Final = frozenset(
 )
 """A partition that was just made, or is getting another leader."""
 _AGAIN_S: Final = 0.05
+_STARTING_S: Final = 2.0
 
 T = TypeVar("T")
 
@@ -68,6 +69,19 @@ def patiently(ask: Callable[[], T], limit_s: float) -> T:
         except KafkaException as error:
             if error.args[0].code() not in _MOVING or time.monotonic() > until:
                 raise
+        time.sleep(_AGAIN_S)
+
+
+def described(client: Any, name: str, limit_s: float) -> Any:
+    """The metadata of a topic, by its name on the cluster; `error` is set when there is none.
+
+    A broker that has only just started again knows no topic for a moment: it is asked again before that is believed.
+    """
+    until = time.monotonic() + _STARTING_S
+    while True:
+        found = client.list_topics(name, timeout=limit_s).topics[name]
+        if found.error is None or found.error.code() not in _ABSENT or time.monotonic() > until:
+            return found
         time.sleep(_AGAIN_S)
 
 

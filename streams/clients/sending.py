@@ -14,7 +14,7 @@ from sluicegate.schemas.ids import partition_of
 from sluicegate.streams.kafka.connection import DELIVERY_TIMEOUT_MS, Connection
 from sluicegate.streams.kafka.outage import Outage
 
-from .kafka_errors import Trouble, explain
+from .kafka_errors import Trouble, described, explain
 from .signed_record import SignedRecord
 from .topic_reader import REQUEST_S
 
@@ -42,7 +42,7 @@ class Sender:
         if topic not in self._partitions:
             name = self._connection.topic(topic)
             try:
-                found = self._producer.list_topics(name, timeout=REQUEST_S).topics[name]
+                found = described(self._producer, name, REQUEST_S)
             except KafkaException as error:
                 raise explain(self._connection, error, "write to", topic, self._trouble) from None
             if found.error is not None:

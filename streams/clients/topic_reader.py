@@ -18,7 +18,7 @@ from sluicegate.schemas.errors import AccessError, TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.runtime.records import headers_of
 
-from .kafka_errors import Trouble, explain, passes, patiently
+from .kafka_errors import Trouble, described, explain, passes, patiently
 
 REQUEST_S: Final = 15.0
 """How long one request to the cluster may take."""
@@ -125,7 +125,7 @@ class TopicReader:
 
     def _count(self) -> int:
         name = self._connection.topic(self.topic)
-        found = self._consumer.list_topics(name, timeout=REQUEST_S).topics[name]
+        found = described(self._consumer, name, REQUEST_S)
         if found.error is not None:
             raise explain(self._connection, found.error, "read", self.topic, self._trouble)
         return len(found.partitions)

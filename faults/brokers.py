@@ -4,7 +4,6 @@ Clients know the proxies only; what brokers say to each other, and the run's own
 aimed at. Data stays in the folder that the run gives, and with it everything that was acknowledged.
 """
 
-import contextlib
 import os
 import signal
 import threading
@@ -12,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -35,7 +35,7 @@ from sluicegate.streams.kafka.principals import Naming
 from sluicegate.streams.state_folder import StateFolder, write_private
 
 from .aims import Aims
-from .disk import SmallDisk
+from .disk import SmallDisk, small_disk_for
 from .proxy import Proxy
 
 HEALTHY_S: Final = 120.0
@@ -53,8 +53,11 @@ _WRAP: Final = 1 << 32
 class Node:
     """One broker and the proxy before it; any thread may break it, one at a time."""
 
-    def __init__(self, proxy: Proxy, start: Callable[[], EmbeddedBroker]) -> None:
+    def __init__(
+        self, proxy: Proxy, start: Callable[[], EmbeddedBroker], disk: SmallDisk | None = None
+    ) -> None:
         self.proxy = proxy
+        self.disk = disk
         self._start = start
         self._running: EmbeddedBroker | None = None
         self._turn = threading.RLock()
@@ -100,7 +103,7 @@ class Node:
                 self._running.stop()
                 self._running = None
 
-    @contextlib.contextmanager
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         """SIGSTOP, and SIGCONT at the end of the block: connections stay open, nobody answers."""
         with self._turn:
@@ -122,11 +125,13 @@ class Node:
 class Brokers:
     """Of a run; `with` them. Serves as the broker of a `Cluster`. Brokers are counted from 0, around when too far."""
 
-    def __init__(self, state: StateFolder, nodes: Sequence[Node], aims: Aims) -> None:
+    def __init__(self, state: StateFolder, nodes: Sequence[Node], aims: Aims, held: ExitStack) -> None:
+        """`held` is what must go when all of them have ended."""
         self.state = state
         self.nodes = tuple(nodes)
         self.aims = aims
         self._asking = threading.Lock()
+        self._held = held
         with ThreadPoolExecutor(len(nodes)) as starters:
             starts = [starters.submit(node.start) for node in nodes]
         try:
@@ -180,12 +185,15 @@ class Brokers:
         with self.node(target).frozen():
             time.sleep(seconds)
 
-    def starve(self, target: int, disk: SmallDisk, seconds: float) -> None:
+    def starve(self, target: int, seconds: float) -> None:
         """Fill its disk until it fails of that, free the disk after `seconds`, start again, wait until all is well.
 
-        It fails when it has something to write: without traffic that is a `BrokerError` after a minute.
+        It fails when it has something to write: without traffic that is a `BrokerError` after a minute. Only of brokers
+        that were given small disks.
         """
         node = self.node(target)
+        if (disk := node.disk) is None:
+            raise BrokerError("this broker has no small disk of its own: give `disk_mib`")
         try:
             deadline = time.monotonic() + FULL_S
             while node.is_running:
@@ -235,6 +243,7 @@ class Brokers:
         """End everything that this object started."""
         with ThreadPoolExecutor(len(self.nodes)) as enders:
             list(enders.map(Node.close, self.nodes))
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -285,10 +294,23 @@ class Brokers:
 class OneBroker(Brokers):
     """A single embedded broker behind a proxy: the cluster of the short run."""
 
-    def __init__(self, folder: Path, *, aims: Aims | None = None, heap_mib: int = HEAP_MIB) -> None:
-        """`folder` becomes the state folder and keeps the data; a start on the same folder goes on with it."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        aims: Aims | None = None,
+        heap_mib: int = HEAP_MIB,
+        disk_mib: int | None = None,
+    ) -> None:
+        """`folder` becomes the state folder and keeps the data; a start on the same folder goes on with it.
+
+        With `disk_mib` the data is on a small disk instead, which can be filled and is gone with this object;
+        `disk.NoMountError` where there can be none.
+        """
         aims = aims or Aims()
         state = StateFolder(folder)
+        held = ExitStack()
+        (disk,) = _disks([state], disk_mib, held)
         proxy = _proxy(aims, node=0)
 
         def start() -> EmbeddedBroker:
@@ -300,7 +322,7 @@ class OneBroker(Brokers):
                 heap_mib=heap_mib,
             )
 
-        super().__init__(state, [Node(proxy, start)], aims)
+        super().__init__(state, [Node(proxy, start, disk)], aims, held)
 
 
 class ThreeBrokers(Brokers):
@@ -311,19 +333,26 @@ class ThreeBrokers(Brokers):
 
     COUNT: Final = 3
 
-    def __init__(self, folder: Path, *, aims: Aims | None = None, heap_mib: int = HEAP_MIB) -> None:
-        """A start on the same folder goes on with its data."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        aims: Aims | None = None,
+        heap_mib: int = HEAP_MIB,
+        disk_mib: int | None = None,
+    ) -> None:
+        """A start on the same folder goes on with its data; with `disk_mib` each has a small disk, as above."""
         aims = aims or Aims()
         states = [StateFolder(folder / f"broker-{number}") for number in range(self.COUNT)]
         _share_login(states)
         java = Java.provide(heap_mib=heap_mib)
         cluster_id, controllers = _quorum(folder, self.COUNT)
-        nodes = []
-        for number, state in enumerate(states):
+        held, nodes = ExitStack(), []
+        for number, (state, disk) in enumerate(zip(states, _disks(states, disk_mib, held), strict=True)):
             proxy = _proxy(aims, node=number)
             member = Member(number, cluster_id, controllers)
-            nodes.append(Node(proxy, _starter(state, proxy, member, java)))
-        super().__init__(states[0], nodes, aims)
+            nodes.append(Node(proxy, _starter(state, proxy, member, java), disk))
+        super().__init__(states[0], nodes, aims, held)
 
 
 def bucket_of(name: str, partitions: int) -> int:
@@ -347,6 +376,17 @@ def _starter(state: StateFolder, proxy: Proxy, member: Member, java: Java) -> Ca
         )
 
     return start
+
+
+def _disks(states: Sequence[StateFolder], size_mib: int | None, held: ExitStack) -> list[SmallDisk | None]:
+    if size_mib is None:
+        return [None] * len(states)
+    with ExitStack() as mounted:
+        disks: list[SmallDisk | None] = [
+            mounted.enter_context(small_disk_for(state, size_mib)) for state in states
+        ]
+        held.push(mounted.pop_all())
+    return disks
 
 
 def _proxy(aims: Aims, node: int) -> Proxy:

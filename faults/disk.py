@@ -21,6 +21,8 @@ MIB: Final = 1 << 20
 SMALLEST_MIB: Final = 64
 """An empty broker with a deployment's topics takes about half of it."""
 _FILLER: Final = "filler"
+_SOURCE: Final = "sluicegate-faults-"
+"""Followed by the number of the process whose mount it is: one that was killed could not take it away itself."""
 _CHUNK: Final = bytes(64 * 1024)
 _COMMAND_S: Final = 10.0
 
@@ -67,6 +69,7 @@ def small_disk(folder: Path, size_mib: int = 128) -> Iterator[SmallDisk]:
     What it held is gone with the block: end first whoever uses it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unmount_left_behind()
     _mount(folder, max(size_mib, SMALLEST_MIB))
     try:
         yield SmallDisk(folder)
@@ -80,6 +83,26 @@ def small_disk_for(state: StateFolder, size_mib: int = 128) -> Iterator[SmallDis
     state.create()
     with small_disk(state.broker / "data", size_mib) as disk:
         yield disk
+
+
+def unmount_left_behind() -> tuple[Path, ...]:
+    """Take away the mounts of processes that are no more, as every `small_disk` does first; which they were."""
+    if why_not() is not None:
+        return ()
+    mounts = (line.split() for line in Path("/proc/mounts").read_text("utf-8").splitlines())
+    # proc(5): a space in a path is written `\\040`.
+    left = [
+        Path(fields[1].encode("latin-1", "backslashreplace").decode("unicode_escape"))
+        for fields in mounts
+        if fields[0].startswith(_SOURCE) and not _is_running(fields[0].removeprefix(_SOURCE))
+    ]
+    for path in left:
+        _unmount(path)
+    return tuple(left)
+
+
+def _is_running(process: str) -> bool:
+    return Path(f"/proc/{process}").exists()
 
 
 def why_not() -> str | None:
@@ -106,7 +129,7 @@ def _mount(folder: Path, size_mib: int) -> None:
     if (reason := why_not()) is not None:
         raise NoMountError(reason)
     options = f"size={size_mib}m,mode=0700,nosuid,nodev,noexec"
-    _run("mount", "-t", "tmpfs", "-o", options, "sluicegate-faults", str(folder))
+    _run("mount", "-t", "tmpfs", "-o", options, f"{_SOURCE}{os.getpid()}", str(folder))
 
 
 def _unmount(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The broker's disk is full: it fails, says so, and everything that was acknowledged is back when there is room again."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -10,7 +12,7 @@ from gate_world import Asked
 from kafka_world import KafkaWorld
 
 from faults.brokers import OneBroker
-from faults.disk import MIB, NoMountError, small_disk, small_disk_for, why_not
+from faults.disk import MIB, NoMountError, small_disk, unmount_left_behind, why_not
 from sluicegate.schemas.errors import BrokerError
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.streams.state_folder import StateFolder
@@ -64,6 +66,24 @@ def test_a_small_disk_is_filled_and_freed_and_always_unmounted(tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_mountable")
+def test_what_a_killed_process_left_mounted_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    """It could not do so itself; mounts of those that run stay."""
+    folder = tmp_path / "left behind"
+    program = (
+        "import os, sys; from pathlib import Path; from faults.disk import small_disk\n"
+        "with small_disk(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, folder], timeout=PATIENCE_S, check=False)
+    assert ended.returncode == -9
+    with small_disk(tmp_path / "ours") as ours:
+        ours.fill()
+        assert unmount_left_behind() == ()
+        assert str(tmp_path / "ours") in mounts()
+        assert "left" not in mounts()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_mountable")
 @pytest.mark.broker
 def test_a_gate_gets_through_a_full_disk(tmp_path: Path) -> None:
     """The broker fails within seconds of the next record; with room again everything acknowledged is there.
@@ -71,13 +91,13 @@ def test_a_gate_gets_through_a_full_disk(tmp_path: Path) -> None:
     What was asked meanwhile is answered afterwards, once.
     """
     state = StateFolder(tmp_path / "state")
-    with small_disk_for(state, SIZE_MIB) as disk, OneBroker(state.path) as brokers:
+    with OneBroker(state.path, disk_mib=SIZE_MIB) as brokers:
         with KafkaWorld(Cluster.fresh(brokers), workers=1) as world:
             agent = world.agent()
             asked = [world.submit(agent, "ward.read", {"bed": number}) for number in range(BEFORE)]
             with ThreadPoolExecutor(1) as background:
                 going_on = background.submit(ask_all_the_time, world, agent, MEANWHILE)
-                brokers.starve(0, disk, 1.0)
+                brokers.starve(0, 1.0)
                 asked += going_on.result(PATIENCE_S)
             for one in asked:
                 world.outcome(one, OutcomeKind.EXECUTED)
@@ -101,7 +121,9 @@ def test_a_disk_that_is_full_for_nobody_is_an_error(tmp_path: Path, monkeypatch:
     """Without traffic a broker does not fail of its full disk: the run is told, and the disk is freed."""
     monkeypatch.setattr("faults.brokers.FULL_S", 1.0)
     state = StateFolder(tmp_path / "state")
-    with small_disk_for(state, SIZE_MIB) as disk, OneBroker(state.path) as brokers:
+    with OneBroker(state.path, disk_mib=SIZE_MIB) as brokers:
         with pytest.raises(BrokerError, match="still runs"):
-            brokers.starve(0, disk, 0.0)
+            brokers.starve(0, 0.0)
+        disk = brokers.node(0).disk
+        assert disk is not None
         assert disk.free_bytes > 0

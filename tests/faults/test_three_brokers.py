@@ -10,7 +10,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from faults.aims import Aim, Fault
-from faults.brokers import OneBroker, ThreeBrokers
+from faults.brokers import Brokers, OneBroker, ThreeBrokers
 from faults.frames import Api
 from sluicegate.schemas.errors import BrokerError
 from sluicegate.streams.kafka.admin import Admin
@@ -35,7 +35,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeBrokers]:
 class Stream:
     """A transaction after the other with a number each, by the rules of the runtime, until told to stop."""
 
-    def __init__(self, brokers: ThreeBrokers, name: str) -> None:
+    def __init__(self, brokers: Brokers, name: str) -> None:
         self.connection: Connection = brokers.super_user(Naming(f"{name}."))
         Admin(self.connection).create_topics(
             {"records": (3, brokers.replication, {"min.insync.replicas": "2"})}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from sluicegate.streams.runtime.aside import ADVICE, Aside
 from sluicegate.streams.runtime.status import PartitionStatus, SlotState, SlotStatus, WorkerStatus
 
 STUCK_MS: Final = 30_000
@@ -39,6 +40,8 @@ class Reason:
     said: str
     slot: int | None = None
     partition: int | None = None
+    code: str | None = None
+    """Of a partition that is set aside: a value of `Cause`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ def readiness(
 
 
 def is_stuck(partition: PartitionStatus, now_ms: int) -> bool:
-    """Whether it is behind and has committed nothing for too long."""
+    """Whether it is set aside, or behind and has committed nothing for too long."""
+    return partition.aside is not None or _hangs(partition, now_ms)
+
+
+def _hangs(partition: PartitionStatus, now_ms: int) -> bool:
     return partition.behind_ms is not None and now_ms - partition.behind_ms > STUCK_MS
 
 
@@ -103,11 +110,26 @@ def _of_worker(worker: WorkerStatus, now_ms: int) -> Iterator[Reason]:
 
 def _of_partition(partition: PartitionStatus, now_ms: int) -> Iterator[Reason]:
     number = partition.partition
-    if not partition.running:
+    if partition.aside is not None:
+        yield _of_aside(partition.aside, now_ms)
+    elif not partition.running:
         yield Reason(Why.RESTORING, "its state is being restored", partition=number)
-    elif is_stuck(partition, now_ms):
+    elif _hangs(partition, now_ms):
         said = f"{partition.lag} records wait and nothing was committed for {STUCK_MS // 1000} s"
         yield Reason(Why.STUCK, said, partition=number)
+
+
+def _of_aside(aside: Aside, now_ms: int) -> Reason:
+    again = (
+        "it is being tried again"
+        if aside.trying
+        else f"it is tried again in {max(0, aside.again_ms - now_ms) // 1000} s"
+    )
+    said = (
+        f"set aside for {max(0, now_ms - aside.since_ms) // 1000} s, nothing is skipped, the others go on: "
+        f"{aside.because}; {ADVICE[aside.cause]}; {again}"
+    )
+    return Reason(Why.STUCK, said, partition=aside.partition, code=aside.cause.value)
 
 
 def _unheld(held: set[int], partitions: int, *, shared: bool) -> Iterator[Reason]:

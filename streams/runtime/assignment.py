@@ -20,6 +20,7 @@ from .restore import Restored, Restorer
 from .spec import WorkerSpec
 from .status import PartitionStatus
 from .task import Task, stream_time
+from .troubles import Troubles
 from .watchdog import Watchdog
 
 _SLICE_S: Final = 0.005
@@ -47,6 +48,7 @@ class Assignment:
         ends: EndOffsets,
         watchdog: Watchdog,
         slot: int,
+        troubles: Troubles,
     ) -> None:
         self.tasks: dict[int, Task[Any]] = {}
         """The partitions that run."""
@@ -54,6 +56,7 @@ class Assignment:
         self._topology = topology
         self._consumer = consumer
         self._watchdog = watchdog
+        self._troubles = troubles
         self._log = get_logger("sluicegate.worker").bind(slot=slot)
         self._reader = RecordReader(spec.connection)
         self._restorer = Restorer(spec.connection, topology, ends, evidence=spec.evidence, source=spec.source)
@@ -61,6 +64,7 @@ class Assignment:
         self._resuming: list[Restored] = []
         self._since_ms: dict[int, int] = {}
         self._behind_ms: dict[int, int] = {}
+        self._held: set[int] = set()
 
     @property
     def busy(self) -> bool:
@@ -89,6 +93,42 @@ class Assignment:
             self._resuming += self._restorer.work(_SLICE_S if self.tasks else _SLICE_ALONE_S)
         self._resuming = [ready for ready in self._resuming if not self._resume(ready)]
 
+    def failed(self) -> dict[int, Exception]:
+        """Partitions that could not be restored since the last call: the topology cannot read their state."""
+        failed, self._restorer.failed = self._restorer.failed, {}
+        return failed
+
+    def runs_since_ms(self, number: int) -> int | None:
+        """When a partition began to run; None while it does not."""
+        return self._since_ms[number] if number in self.tasks else None
+
+    def hold(self, number: int) -> None:
+        """Read no more of a partition for now."""
+        if number not in self._held:
+            self._held.add(number)
+            self._consumer.pause(list(self._assigned[number].values()))
+
+    def proceed(self, number: int) -> None:
+        """Read on where its task is."""
+        if number in self._held:
+            self._held.discard(number)
+            partitions = list(self._named(number, dict(self.tasks[number].positions)))
+            for partition in partitions:
+                self._consumer.seek(partition)
+            self._consumer.resume(partitions)
+
+    def set_aside(self, number: int) -> None:
+        """Stop working on a partition and keep it: nobody else can do better."""
+        self.tasks.pop(number, None)
+        self._held.discard(number)
+        self._consumer.pause(list(self._assigned[number].values()))
+
+    def try_again(self, number: int) -> None:
+        """Work on a partition that was set aside, from what is in the log."""
+        assigned = self._assigned.get(number, {})
+        if len(assigned) == len(self._topology.sources):
+            self._begin_restore(number, self._committed(list(assigned.values())))
+
     def rewind(self) -> None:
         """After an abort: read on from the committed offsets; a task that another has moved on is restored."""
         asked = [each for number in self.tasks for each in self._assigned[number].values()]
@@ -99,8 +139,10 @@ class Assignment:
             if offsets == task.positions:
                 for partition in self._named(number, offsets):
                     self._consumer.seek(partition)
+                self.proceed(number)
             else:
                 del self.tasks[number]
+                self._held.discard(number)
                 self._consumer.pause(committed)
                 self._begin_restore(number, committed)
 
@@ -141,10 +183,14 @@ class Assignment:
         self._resuming = [ready for ready in self._resuming if ready.partition not in numbers]
         for number in sorted(numbers):
             self._restorer.drop(number)
+            self._held.discard(number)
+            self._troubles.forget(number)
             if self.tasks.pop(number, None) is not None:
                 self._log.info("revoked", partition=number)
 
     def _begin_restore(self, number: int, committed: Sequence[TopicPartition]) -> None:
+        if self._troubles.rests(number):
+            return
         offsets = {
             self._reader.logical(each.topic): each.offset if each.offset >= 0 else None for each in committed
         }
@@ -196,7 +242,8 @@ class Assignment:
     def _partition_status(self, number: int, committed_ms: int | None) -> PartitionStatus:
         task = self.tasks.get(number)
         if task is None:
-            return PartitionStatus(number, running=False, positions={}, lags={}, entries={})
+            aside = self._troubles.of(number)
+            return PartitionStatus(number, running=False, positions={}, lags={}, entries={}, aside=aside)
         positions = dict(task.positions)
         lags = {}
         for source, partition in zip(positions, self._named(number, positions), strict=True):
@@ -212,6 +259,7 @@ class Assignment:
             since_ms=self._since_ms[number],
             last_commit_ms=committed_ms,
             oldest_ms=self._oldest_ms(task),
+            aside=self._troubles.of(number),
         )
 
     def _note_behind(self, number: int, committed_ms: int, *, is_behind: bool) -> int | None:

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.logs import configure_logging, get_logger
 
+from .marks import Marks
 from .producer import UnclearError
 from .spec import WorkerSpec
 from .status import WorkerFailure, WorkerStatus
@@ -26,7 +27,7 @@ EXIT_KILLED: Final = 143
 """128 and SIGTERM: the second SIGTERM ended it at once."""
 
 
-def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
+def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None, marks: Marks | None = None) -> None:
     """Run one worker until SIGTERM, which drains; a second SIGTERM ends at once. Ends the process."""
     configure_logging(as_json=spec.log_json, level=spec.log_level)
     # Ctrl-C reaches the whole process group; the supervisor decides and sends SIGTERM.
@@ -35,7 +36,7 @@ def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None) -> None:
     signal.signal(signal.SIGTERM, stop.on_signal)
     with Watchdog(spec.watchdog_ms / 1000) as watchdog:
         try:
-            Worker(spec, slot, watchdog, stop, report).run()
+            Worker(spec, slot, watchdog, stop, report, marks).run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the process ends and says so
             report(WorkerFailure(slot, _say_why(slot, error)))
             # Without closing: a close would abort, and could tear a transaction whose outcome is unknown.

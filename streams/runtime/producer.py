@@ -22,7 +22,7 @@ from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.logs import get_logger
 
 from .task import Progress
-from .transaction import MustAbort
+from .transaction import Blamed, MustAbort
 from .watchdog import Watchdog
 
 CALL_S: Final = 10.0
@@ -37,6 +37,19 @@ _FENCED: Final = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
 }
+_REFUSED: Final = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.RECORD_LIST_TOO_LARGE,
+    KafkaError.INVALID_RECORD,
+    KafkaError.INVALID_MSG,
+    KafkaError.POLICY_VIOLATION,
+    KafkaError.TOPIC_EXCEPTION,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the client's public constant
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # the client's public constant
+}
+"""A record is refused for what it is or where it goes: the same record again would be refused again."""
 _CONFLICT: Final = KafkaError._CONFLICT  # noqa: SLF001  # the client's public constant
 
 
@@ -70,16 +83,19 @@ class KafkaProducer:
         self._retry_s = retry_s
         self.epochs = 0
         """How many producer objects this slot has had."""
-        self._failed: list[tuple[str, str]] = []
+        self._failed: list[tuple[str, int, KafkaError]] = []
         self._repeated = False
         self._say_again_s = 0.0
         self._names: dict[str, str] = {}
+        self._knows = False
         self._single: frozenset[str] = frozenset()
         self._producer = self._open()
 
     def know(self, partitions: dict[str, int]) -> None:
         """Which topics have one partition: those take the records of every task on partition 0."""
         self._single = frozenset(topic for topic, count in partitions.items() if count == 1)
+        self._names = {topic: self._connection.topic(topic) for topic in partitions}
+        self._knows = True
 
     def begin(self) -> None:
         """Start a transaction, with a new producer object when the last one had to repeat a call."""
@@ -94,7 +110,7 @@ class KafkaProducer:
 
     def produce(self, topic: str, partition: int, key: bytes, value: bytes | None, headers: Headers) -> None:
         """Hand over one record, waiting while the client's queue is full."""
-        name = self._names.get(topic) or self._names.setdefault(topic, self._connection.topic(topic))
+        name = self._names.get(topic) or self._name(topic, partition)
         number = 0 if topic in self._single else partition
         while True:
             try:
@@ -103,9 +119,27 @@ class KafkaProducer:
             except BufferError:
                 self._producer.poll(0.01)
             except KafkaException as error:
-                raise self._meaning(error.args[0], f"produce to {topic}") from error
+                raise self._refusal(topic, partition, error.args[0]) from error
             else:
                 return
+
+    def _name(self, topic: str, partition: int) -> str:
+        """The name on the cluster of a topic that is new here; `Blamed` when it is not there.
+
+        The client would look for it until the transaction has timed out, and hold up everybody in it.
+        """
+        name = self._connection.topic(topic)
+        if self._knows and self._is_absent(name):
+            raise Blamed(f"there is no topic `{topic}` that may be written to", partition)
+        return self._names.setdefault(topic, name)
+
+    def _is_absent(self, name: str) -> bool:
+        self._watchdog.beat("look for a topic")
+        try:
+            found = self._producer.list_topics(name, timeout=self._call_s).topics.get(name)
+        except KafkaException:
+            return False  # nothing is known: the record itself will tell
+        return found is None or (found.error is not None and found.error.code() in _REFUSED)
 
     def flush(self) -> None:
         """Wait until every record is acknowledged; `MustAbort` when one could not be delivered."""
@@ -116,8 +150,7 @@ class KafkaProducer:
                 raise UnclearError("records were not acknowledged in time")
             self._watchdog.beat("flush")
         if self._failed:
-            topic, reason = self._failed[0]
-            raise MustAbort(f"a record could not be delivered to `{topic}`: {reason}")
+            raise self._undelivered()
 
     def _unacknowledged(self) -> int:
         """How many records are left after a flush.
@@ -234,9 +267,26 @@ class KafkaProducer:
             self._say_again_s = now_s + _SAY_EVERY_S
             get_logger("sluicegate.worker").warning("repeating a call", doing=doing, code=error.name())
 
+    def _refusal(self, topic: str, partition: int, error: KafkaError) -> Exception:
+        if error.code() in _REFUSED and not error.txn_requires_abort() and not error.fatal():
+            owner = None if topic in self._single else partition
+            return Blamed(f"a record cannot be handed over for `{topic}`: {error.name()}", owner)
+        return self._meaning(error, f"produce to {topic}")
+
+    def _undelivered(self) -> MustAbort:
+        """What the records say that were not delivered; one that is refused says most."""
+        topic, partition, error = next(
+            (each for each in self._failed if each[2].code() in _REFUSED), self._failed[0]
+        )
+        said = f"a record could not be delivered to `{topic}`: {error.name()}"
+        if error.code() not in _REFUSED:
+            return MustAbort(said)
+        return Blamed(said, None if self._connection.logical(topic) in self._single else partition)
+
     def _meaning(self, error: KafkaError, doing: str) -> Exception:
         if error.txn_requires_abort():
-            return MustAbort(f"{doing}: {error.name()}")
+            self._producer.poll(0)  # what was not delivered is the reason, when it has been told by now
+            return self._undelivered() if self._failed else MustAbort(f"{doing}: {error.name()}")
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
             name = self._connection.transactional_id(self._slot)
             return ConfigurationError(f"`{self._connection.user}` may not use the transactional id `{name}`")
@@ -249,4 +299,4 @@ class KafkaProducer:
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._failed.append((str(message.topic()), error.name()))
+            self._failed.append((str(message.topic()), message.partition() or 0, error))

@@ -70,6 +70,8 @@ class Restorer:
         self._stores = {spec.changelog: spec.name for spec in topology.stores}
         self._reader = RecordReader(connection)
         self._restoring: dict[int, _Restoring] = {}
+        self.failed: dict[int, Exception] = {}
+        """Partitions whose state the topology cannot read, with what it raised; whoever reads this takes them out."""
         self._consumer = self._client()
 
     @property
@@ -167,11 +169,19 @@ class Restorer:
     def _ready(self, until: float) -> list[Restored]:
         ready = []
         for partition, restoring in tuple(self._restoring.items()):
-            if not restoring.ends and _derived(restoring, until):
+            if not restoring.ends and self._is_derived(partition, restoring, until):
                 del self._restoring[partition]
                 positions = check_first_start(partition, restoring.committed, evidence=restoring.evidence)
                 ready.append(Restored(partition, restoring.stores, positions))
         return ready
+
+    def _is_derived(self, partition: int, restoring: _Restoring, until: float) -> bool:
+        try:
+            return _derived(restoring, until)
+        except Exception as error:  # noqa: BLE001  # whatever it is, only this partition cannot work
+            del self._restoring[partition]
+            self.failed[partition] = error
+            return False
 
     def _named(self, topic: str, partition: int, offset: int = 0) -> TopicPartition:
         return TopicPartition(self._connection.topic(topic), partition, offset)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .aside import Aside
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
@@ -25,6 +27,9 @@ class PartitionStatus:
     oldest_ms: int | None = None
     """When the longest-waiting of the entries that were put first began, by log-append time; after a restore that order
     is the order of their last changes."""
+
+    aside: Aside | None = None
+    """What stands in its way; None when nothing is known to."""
 
     @property
     def lag(self) -> int:

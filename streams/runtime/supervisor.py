@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from sluicegate.streams.logs import get_logger
 
+from .marks import Marks
 from .process import EXIT_DRAINED, work
 from .spec import WorkerSpec
 from .status import SlotState, SlotStatus, WorkerFailure, WorkerStatus
@@ -74,6 +75,7 @@ class Supervisor:
         # A fresh interpreter: a forked one would share the client's threads, which do not survive a fork.
         self._context = multiprocessing.get_context("spawn")
         self._slots = [_Slot(first_slot + number) for number in range(workers)]
+        self._marks = Marks([slot.number for slot in self._slots], spec.partitions, self._context)
         self._stopping = False
         self._rolling: deque[_Slot] = deque()
         self._turn: _Slot | None = None
@@ -221,10 +223,11 @@ class Supervisor:
         self.stop()
 
     def _start(self, slot: _Slot) -> None:
+        self._marks.rest(slot.number)
         ours, theirs = self._context.Pipe(duplex=False)
         slot.process = self._context.Process(
             target=work,
-            args=(self._spec, slot.number, theirs),
+            args=(self._spec, slot.number, theirs, self._marks),
             name=f"sluicegate-worker-{slot.number}",
             # A program that ends without `stop` sends SIGTERM instead of waiting for its workers for ever.
             daemon=True,
@@ -269,6 +272,7 @@ class Supervisor:
             slot.state, slot.start_at_s = SlotState.WAITING, 0.0
             return
         slot.ended_ms = time.time_ns() // 1_000_000
+        self._marks.ended(slot.number, slot.ended_ms)
         now_s = time.monotonic()
         if now_s - slot.started_s >= STEADY_S:
             slot.backoff_s = FIRST_BACKOFF_S

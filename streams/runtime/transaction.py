@@ -78,6 +78,19 @@ class MustAbort(Exception):  # noqa: N818  # an instruction, not an error: nothi
     """This transaction cannot commit: abort it, discard the overlays, read from the committed offsets again."""
 
 
+class Blamed(MustAbort):
+    """It cannot commit because of one partition: abort it, and do the others without that one.
+
+    `partition` is None where a topic has one partition for all, so that nobody knows whose record it was.
+    """
+
+    def __init__(self, message: str, partition: int | None, *, raised: bool = False) -> None:
+        super().__init__(message)
+        self.partition = partition
+        self.raised = raised
+        """Whether the topology raised, before the transaction was begun; otherwise Kafka refuses what is to be written."""
+
+
 def no_fault(step: CommitStep) -> None:
     """The hook of the running program."""
 
@@ -91,7 +104,7 @@ def commit(
     fault: FaultHook = no_fault,
 ) -> None:
     """Write what these tasks collected in one transaction, then merge. `key` signs grants."""
-    writes = [task.close(now_ms) for task in tasks]
+    writes = [_closed(task, now_ms) for task in tasks]
     signatures = _signatures(writes, key)
     fault(CommitStep.BEGIN)  # 1
     producer.begin()
@@ -110,6 +123,14 @@ def commit(
     fault(CommitStep.MERGE)  # 7
     for task in tasks:
         task.committed()
+
+
+def _closed(task: Task[Any], now_ms: int) -> Written:
+    try:
+        return task.close(now_ms)
+    except Exception as error:
+        said = f"the topology raised {type(error).__name__} when a transaction was closed"
+        raise Blamed(said, task.partition, raised=True) from error
 
 
 def _produce_outputs(

@@ -5,6 +5,7 @@ transactional id, which fences whatever the old one still had under way.
 """
 
 import contextlib
+import faulthandler
 import os
 import threading
 import time
@@ -14,6 +15,8 @@ from typing import Final, NoReturn, Self
 
 from sluicegate.streams.logs import get_logger
 
+_DEAF: Final = 2
+"""Times the limit for which no thread of Python runs at all; the process then ends with status 1."""
 EXIT_STUCK: Final = 75
 """EX_TEMPFAIL of sysexits.h: the watchdog ended the process."""
 
@@ -29,11 +32,16 @@ class Watchdog:
     def __init__(self, limit_s: float, end: Callable[[int], object] = end_process) -> None:
         self._limit_s = limit_s
         self._end = end
+        self._is_real = end is end_process
+        self._nowhere = os.open(
+            os.devnull, os.O_WRONLY
+        )  # where the interpreter tells what the code was doing
         self._stopped = threading.Event()
         self._doing = ("starting", time.monotonic())
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
+        self._arm()
         self._thread.start()
         return self
 
@@ -42,13 +50,21 @@ class Watchdog:
     ) -> None:
         self._stopped.set()
         self._thread.join()
+        if self._is_real:
+            faulthandler.cancel_dump_traceback_later()
 
     def beat(self, doing: str) -> None:
         """The worker is alive and about to do this."""
         self._doing = (doing, time.monotonic())
 
+    def _arm(self) -> None:
+        """Code that never lets another thread of Python run holds this thread up too: then the interpreter ends the process."""
+        if self._is_real:
+            faulthandler.dump_traceback_later(_DEAF * self._limit_s, exit=True, file=self._nowhere)
+
     def _watch(self) -> None:
         while not self._stopped.wait(min(1.0, self._limit_s / 4)):
+            self._arm()
             doing, since = self._doing
             if time.monotonic() - since > self._limit_s:
                 # INVARIANT: a log that cannot be written (standard error is gone) must not keep a stuck process alive.

@@ -17,24 +17,27 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, KafkaException, Message
 
-from sluicegate.processors.contract import Record
-from sluicegate.schemas.errors import InvariantError
+from sluicegate.schemas.errors import InvariantError, TimedOutError
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.kafka.outage import Outage
 from sluicegate.streams.logs import get_logger
 
+from .aside import Cause
 from .assignment import Assignment
 from .end_offsets import EndOffsets
+from .marks import Marks, no_marks
 from .pace import Pace
+from .portions import Batch
 from .producer import KafkaProducer
 from .records import RecordReader
 from .spec import WorkerSpec
 from .status import WorkerStatus
 from .tables import TableReader, check_topics
 from .task import Task
-from .transaction import MustAbort, commit
+from .transaction import Blamed, MustAbort, commit
+from .troubles import Troubles, worded
 from .watchdog import Watchdog
 
 _IDLE_S: Final = 0.05
@@ -55,6 +58,7 @@ class Worker:
         watchdog: Watchdog,
         stop: Callable[[], bool],
         report: Callable[[WorkerStatus], None],
+        marks: Marks | None = None,
     ) -> None:
         self._spec = spec
         self._slot = slot
@@ -94,7 +98,11 @@ class Worker:
             fresh_ms=spec.tables_fresh_ms,
             limit_ms=spec.stale_tables_limit_ms,
         )
-        self._assignment = Assignment(spec, self._topology, self._consumer, self._ends, watchdog, slot)
+        self._troubles = Troubles(slot, marks or no_marks(slot, spec.partitions), spec.clock)
+        self._portions = self._troubles.portions
+        self._assignment = Assignment(
+            spec, self._topology, self._consumer, self._ends, watchdog, slot, self._troubles
+        )
 
     def run(self) -> None:
         """Work until `stop` says so, then leave the group."""
@@ -131,9 +139,17 @@ class Worker:
             self._outage.waits()
             time.sleep(_STALE_S)
         self._take_end_offsets()
-        self._assignment.restore()
+        self._restore()
         if time.monotonic() - self._reported_s >= _STATUS_EVERY_S:
             self._say_status()
+
+    def _restore(self) -> None:
+        for partition in self._troubles.ripe(self._tables.current, self._assignment.runs_since_ms):
+            self._assignment.try_again(partition)
+        self._assignment.restore()
+        for partition, error in self._assignment.failed().items():
+            self._log.error("a partition cannot be restored", partition=partition, exc_info=error)
+            self._troubles.blame(partition, Cause.RAISED, worded(error), None, {})
 
     def _read_documents_up_to(self, at_ms: int) -> None:
         """Return when the tables hold everything that was on their topics at this wall-clock time."""
@@ -145,7 +161,7 @@ class Worker:
             time.sleep(_DOCUMENTS_S)
 
     def _gather(self) -> list[Message]:
-        has_more = self._assignment.busy or self._more_is_due
+        has_more = self._assignment.busy or self._more_is_due or self._portions.holding
         first = self._consumer.poll(0.0 if has_more else _IDLE_S)
         if first is None:
             return []
@@ -157,49 +173,100 @@ class Worker:
         batches = self._reader.read(messages)
         began = time.monotonic()
         self._more_is_due = False
-        for partition, task in self._assignment.tasks.items():
-            self._work_on(partition, task, batches.get(partition, {}), at_ms)
+        for partition, task in tuple(self._assignment.tasks.items()):
+            batch = self._portions.next(partition, self._topology.sources, batches.get(partition, {}))
+            self._troubles.begin(task)
+            try:
+                self._work_on(partition, task, batch, at_ms)
+            except MemoryError:
+                raise  # the process has to end, and its mark says where it was
+            except (KafkaException, TimedOutError):
+                self._troubles.end()
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever it is, the other partitions go on
+                self._log.error("a partition fails", partition=partition, exc_info=error)
+                self._stop_at(task, Cause.RAISED, worded(error), batch)
+            self._troubles.end()
         self._pace.worked(len(messages), time.monotonic() - began)
         dirty = [task for task in self._assignment.tasks.values() if task.dirty]
         if dirty:
-            self._commit(dirty, at_ms)
+            self._commit_all(dirty, at_ms)
 
-    def _work_on(self, partition: int, task: Task[Any], batch: dict[str, list[Record]], at_ms: int) -> None:
+    def _work_on(self, partition: int, task: Task[Any], batch: Batch, at_ms: int) -> None:
         task.adopt(self._tables.current, at_ms)
         if batch:
             self._counts["records"] += task.process(batch, at_ms)
-        self._assignment.note_positions(partition)
+        if self._portions.holds(partition):
+            self._assignment.hold(partition)
+        else:
+            self._assignment.note_positions(partition)
         if awaited := task.awaits_end(at_ms):
             self._ends.ask(((source, partition) for source in awaited), at_ms)
         fired = task.punctuate(at_ms, self._spec.transaction_records)
         self._counts["punctuations"] += fired
         self._more_is_due = self._more_is_due or fired == self._spec.transaction_records
 
-    def _commit(self, tasks: Sequence[Task[Any]], at_ms: int) -> None:
+    def _stop_at(self, task: Task[Any], cause: Cause, because: str, batch: Batch) -> None:
+        """Give up this partition's part of the transaction: find the record that is to blame, or set it aside."""
+        task.aborted()
+        if self._troubles.blame(task.partition, cause, because, task, batch) is not None:
+            self._assignment.set_aside(task.partition)
+        else:
+            self._portions.keep(task.partition, batch)
+            self._assignment.hold(task.partition)
+
+    def _commit_all(self, tasks: Sequence[Task[Any]], at_ms: int) -> None:
+        """In one transaction, except for partitions that need care: each of those has its own."""
+        careful = [task for task in tasks if self._portions.careful(task.partition)]
+        together = [task for task in tasks if task not in careful] if careful else tasks
+        for group in (together, *([task] for task in careful)):
+            if group and not self._commit(group, at_ms):
+                return
+
+    def _commit(self, tasks: Sequence[Task[Any]], at_ms: int) -> bool:
         self._pace.wait_for_markers()
         self._watchdog.beat("commit")
         try:
             commit(self._producer, tasks, at_ms, key=self._key, fault=self._spec.fault)
         except MustAbort as reason:
-            self._abort(reason)
-            return
+            self._abort(reason, tasks)
+            return False
         self._pace.committed()
         self._aborts_in_a_row = 0
         self._counts["transactions"] += 1
         self._last_commit_ms = self._now_ms()
         self._committed_ms.update((task.partition, self._last_commit_ms) for task in tasks)
+        for partition in self._troubles.got_on(tasks):
+            self._assignment.proceed(partition)
+        return True
 
-    def _abort(self, reason: MustAbort) -> None:
+    def _abort(self, reason: MustAbort, tasks: Sequence[Task[Any]]) -> None:
         self._counts["aborts"] += 1
         self._aborts_in_a_row += 1
         self._log.warning("aborting a transaction", because=str(reason), in_a_row=self._aborts_in_a_row)
-        self._producer.abort()
+        if not (isinstance(reason, Blamed) and reason.raised):
+            self._producer.abort()
         for task in self._assignment.tasks.values():
             task.aborted()
+            self._portions.drop(task.partition)
+        if isinstance(reason, Blamed):
+            self._aborts_in_a_row = 0
+            self._blame(reason, tasks)
         if self._aborts_in_a_row >= _MOST_ABORTS:
             at = {partition: dict(task.positions) for partition, task in self._assignment.tasks.items()}
             raise InvariantError(f"{_MOST_ABORTS} transactions in a row were aborted at {at}: {reason}")
         self._assignment.rewind()
+
+    def _blame(self, reason: Blamed, tasks: Sequence[Task[Any]]) -> None:
+        """Set aside the partition to blame when it was alone with one record; otherwise find out which one is."""
+        blamed = [task for task in tasks if reason.partition in (None, task.partition)]
+        cause = Cause.RAISED if reason.raised else Cause.REFUSED
+        for task in blamed:
+            if self._portions.careful(task.partition):
+                self._troubles.blame(task.partition, cause, str(reason), task, {})
+                self._assignment.set_aside(task.partition)
+            else:
+                self._portions.divide(task.partition)
 
     def _take_end_offsets(self) -> None:
         for end in self._ends.answers():

@@ -6,7 +6,7 @@ No stand-in is used for any claim about transactions: those are tested on a real
 from .driver import Crashed, ForeignTransaction, TopologyDriver
 from .gate_driver import GateDriver, seeded_key
 from .masking_driver import MaskingDriver
-from .topologies import Counter, PassThrough
+from .topologies import Counter, PassThrough, Poison, Poisoned
 
 __all__ = [
     "Counter",
@@ -15,6 +15,8 @@ __all__ = [
     "GateDriver",
     "MaskingDriver",
     "PassThrough",
+    "Poison",
+    "Poisoned",
     "TopologyDriver",
     "seeded_key",
 ]

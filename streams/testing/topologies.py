@@ -1,11 +1,14 @@
-"""Two small topologies: to test the runtime, to measure it without a gate, and to show what a topology is.
+"""Small topologies: to test the runtime, to measure it without a gate, and to show what a topology is.
 
-Both copy what they read from `actions` and `decisions` to `outcomes`, with the input position in the header `origin`. They use a gate's topics,
+They copy what they read from `actions` and `decisions` to `outcomes`, with the input position in the header `origin`. They use a gate's topics,
 so they run with a gate's rights.
 """
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from sluicegate.processors.contract import (
@@ -145,6 +148,42 @@ class Counter(PassThrough):
         del tables
         ranges = ";".join(f"{topic} {start} {end}" for topic, start, end in transaction.inputs)
         return (Output("audit", b"tile", ranges.encode(), ()),)
+
+
+class Poison(StrEnum):
+    """What the value of an action does to `Poisoned`."""
+
+    RAISE = "harm-raise"
+    LARGE = "harm-large"
+    """It leads to a record that is larger than its topic takes."""
+    ABSENT = "harm-absent"
+    """It leads to a record for a topic that is not there."""
+    KILL = "harm-kill"
+    """The process ends as if by SIGKILL."""
+
+
+class Poisoned(Counter):
+    """Counts, but for actions whose value is a `Poison`: those do harm until a record on `policies` is the cure."""
+
+    def process(self, stores: StoreReader, tables: Seen, record: Record, now_ms: int) -> Step:
+        """Count, or do harm."""
+        is_cured = any(position > 0 for _, position in tables.positions)
+        if is_cured or record.position.topic != "actions" or record.value not in _POISONS:
+            return super().process(stores, tables, record, now_ms)
+        match Poison((record.value or b"").decode()):
+            case Poison.RAISE:
+                raise KeyError(record.value)
+            case Poison.LARGE:
+                return Step(outputs=(Output("outcomes", b"", bytes(_TOO_LARGE), ()),))
+            case Poison.ABSENT:
+                return Step(outputs=(Output("execution.absent", b"", b"", ()),))
+            case Poison.KILL:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return Step()
+
+
+_TOO_LARGE: Final = 2 * 1024 * 1024
+_POISONS: Final = frozenset(poison.encode() for poison in Poison)
 
 
 def _copy(record: Record, *, known: bytes = b"") -> Output:

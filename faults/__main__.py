@@ -21,7 +21,7 @@ from .screen import Screen
 
 TREE: Final = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).parents[1]))
 SEED: Final = 20_261_124
-FULL: Final = Run(seed=SEED, rounds=9, seconds=210.0, disk_round=1)
+FULL: Final = Run(seed=SEED, rounds=9, seconds=210.0, disk_round=2)
 SHORT: Final = Run(seed=SEED, rounds=1, seconds=40.0, pace=2.2, three_every=0)
 
 
@@ -104,8 +104,10 @@ def _run(asked: argparse.Namespace) -> Run:
         "dropped": frozenset(map(int, asked.drop.split(","))) if asked.drop else None,
     }
     run = replace(run, **{name: value for name, value in given.items() if value is not None})
-    if asked.kinds or asked.brokers == 3:  # noqa: PLR2004
+    if asked.kinds or asked.brokers or asked.rounds:
         run = replace(run, disk_round=0 if Kind.DISK_FULL in run.kinds else None)
+        if Kind.DISK_FULL in run.kinds:
+            run = replace(run, three_every=1)
     if asked.round is None:
         return run
     plan = run.plan(asked.round)

@@ -36,7 +36,7 @@ class Kind(StrEnum):
     BROKER_STALLS = "broker-stalls"
     """SIGSTOP and SIGCONT."""
     DISK_FULL = "disk-full"
-    """The broker's disk takes no byte more, which ends the broker; then it is freed, and the broker started again."""
+    """The disk of one of three brokers takes no byte more, which ends it; then it is freed, and the broker started again."""
     PROXY = "proxy"
     """A chosen request or its answer is delayed, repeated, dropped or cut off."""
     CLOCK = "clock"
@@ -130,7 +130,7 @@ def schedule(
             at_s = duration_s * (turn + chance.random()) / number
             found.append(_fault(kind, round(at_s, 1), turn + steps[kind], chance, brokers))
     if disk:
-        found.append(Fault(0, round(duration_s * 0.6, 1), Kind.DISK_FULL, seconds=6.0, aimed=True))
+        found.append(Fault(0, round(duration_s * 0.6, 1), Kind.DISK_FULL, target=0, seconds=6.0, aimed=True))
     found.sort(key=lambda fault: fault.at_s)
     return tuple(replace(fault, number=number) for number, fault in enumerate(found))
 

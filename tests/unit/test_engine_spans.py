@@ -1,7 +1,7 @@
 """Spans as arrays: merged without uncovering, inside rows, never through a code point."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.processors.masking.engine.batch import TextBatch
@@ -64,6 +64,7 @@ def test_merging_covers_the_same_bytes(drawn: list[tuple[int, int, Kind]]) -> No
     assert list(merged.merged()) == list(merged)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.text(max_size=6), min_size=1, max_size=4),
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 30)), max_size=5),

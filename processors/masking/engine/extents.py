@@ -5,27 +5,14 @@ for a labelled value. Every pattern is bounded, so each look costs the same what
 """
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 from sluicegate.processors.masking.identifiers import Kind
 
 from .kinds import SpanKind
 
-
-class Extent(NamedTuple):
-    """What a check decided."""
-
-    start: int
-    end: int
-    kind: SpanKind | None
-    """None: the rule's."""
-    confidence: int | None
-    """None: the rule's."""
-
-
-def extent(start: int, end: int, kind: SpanKind | None = None, confidence: int | None = None) -> Extent:
-    """An extent; what is None is the rule's."""
-    return Extent(start, end, kind, confidence)
+Extent = tuple[int, int, SpanKind | None, int | None]
+"""What a check decided: start, end, kind and confidence (None: the rule's). A bare tuple, for one is made per trigger."""
 
 
 # Mail and web
@@ -58,13 +45,13 @@ def email(text: bytes, start: int, end: int) -> Extent | None:
     local = _LOCAL.search(text, max(0, start - 64), start)
     host = _HOST.match(text, end)
     if local and host:
-        return extent(local.start(), _trimmed(text, end, host.end()))
+        return (local.start(), _trimmed(text, end, host.end()), None, None)
     spaced = _SPACED_HOST.match(text, end) or (host if host and b"." in host[0] else None)
     if spaced and (local := local or _LOCAL_SPACED.search(text, max(0, start - 65), start)):
-        return extent(local.start(), spaced.end())
+        return (local.start(), spaced.end(), None, None)
     handle = _HANDLE.match(text, end)
     if handle:
-        return extent(start, _trimmed(text, end, handle.end()), Kind.USER, 60)
+        return (start, _trimmed(text, end, handle.end()), Kind.USER, 60)
     return None
 
 
@@ -74,13 +61,13 @@ def written_email(text: bytes, start: int, end: int) -> Extent | None:
         text, max(0, start - 65), start
     )
     host = _WRITTEN_HOST.match(text, end)
-    return extent(local.start(), host.end()) if local and host else None
+    return (local.start(), host.end(), None, None) if local and host else None
 
 
 def dotted_email(text: bytes, start: int, end: int) -> Extent | None:
     """`someone at example dot org`."""
     before = _WRITTEN_LOCAL.search(text, max(0, start - 130), start)
-    return extent(before.start(), end) if before else None
+    return (before.start(), end, None, None) if before else None
 
 
 def url(text: bytes, start: int, end: int) -> Extent | None:
@@ -88,13 +75,13 @@ def url(text: bytes, start: int, end: int) -> Extent | None:
     scheme = _SCHEME.search(text, max(0, start - 21), start)
     rest = _PATH.match(text, end)
     begins = scheme.start() if scheme else start
-    return extent(begins, _trimmed(text, end, rest.end())) if rest else None
+    return (begins, _trimmed(text, end, rest.end()), None, None) if rest else None
 
 
 def web_host(text: bytes, start: int, end: int) -> Extent | None:
     """All that follows `www.`."""
     rest = _PATH.match(text, end)
-    return extent(start, _trimmed(text, end, rest.end()) if rest else end)
+    return (start, _trimmed(text, end, rest.end()) if rest else end, None, None)
 
 
 def domain(text: bytes, start: int, end: int) -> Extent | None:
@@ -103,7 +90,7 @@ def domain(text: bytes, start: int, end: int) -> Extent | None:
     if labels is None:
         return None
     rest = _PORT_AND_PATH.match(text, end)
-    return extent(labels.start(), _trimmed(text, end, rest.end()) if rest else end)
+    return (labels.start(), _trimmed(text, end, rest.end()) if rest else end, None, None)
 
 
 def short_ip6(text: bytes, start: int, end: int) -> Extent | None:
@@ -111,13 +98,13 @@ def short_ip6(text: bytes, start: int, end: int) -> Extent | None:
     shown = text[start:end]
     beside = text[max(0, start - 1) : start] + text[end : end + 1]
     hexadecimal = any(48 <= code < 58 for code in shown) or len(shown) > 8  # noqa: PLR2004 (digits; two groups)
-    return extent(start, end) if hexadecimal and not beside.isalnum() else None
+    return (start, end, None, None) if hexadecimal and not beside.isalnum() else None
 
 
 def file_name(text: bytes, start: int, end: int) -> Extent | None:
     """The name before the ending of a photo."""
     name = _FILE.search(text, max(0, start - 100), start)
-    return extent(name.start(), end) if name else None
+    return (name.start(), end, None, None) if name else None
 
 
 # Telephone numbers
@@ -135,6 +122,16 @@ _FEWEST_PHONE_DIGITS: Final = 7
 _MOST_PHONE_DIGITS: Final = 17
 _FEWEST_LABELLED: Final = 5
 _PAIR_DIGITS: Final = 8
+
+
+_CODE_BEFORE: Final = re.compile(
+    rb"(?i)\b(?:cpt|loinc|icd|snomed|ndc|hcpcs|drg|rxnorm|rxcui|umls)(?: ct)?[ :#\-]{0,3}(?:codes?|no\.?|number)?[ :#]{0,2}\Z"
+)
+
+
+def _is_coded(text: bytes, start: int) -> bool:
+    """Behind the name of a code system: a drug's or a test's number, nobody's telephone."""
+    return _CODE_BEFORE.search(text, max(0, start - 24), start) is not None
 
 
 def _digits(shown: bytes) -> int:
@@ -156,15 +153,17 @@ def labelled_phone(text: bytes, start: int, end: int) -> Extent | None:
 
 def _phone(text: bytes, start: int, end: int, fewest: int) -> Extent | None:
     found = _PHONE.match(text, start)
-    if found is None or not fewest <= _digits(found[0]):
+    if found is None or _digits(found[0]) < fewest or _is_coded(text, start):
         return None
-    return extent(start, max(end, _trimmed(text, start, found.end(), b" .-/")))
+    return (start, max(end, _trimmed(text, start, found.end(), b" .-/")), None, None)
 
 
 def local_phone(text: bytes, start: int, end: int) -> Extent | None:
     """Three and four digits, unless they measure something."""
     return (
-        None if _MEASURE.match(text, end) or text[start - 1 : start] in {b".", b"$"} else extent(start, end)
+        None
+        if _MEASURE.match(text, end) or text[start - 1 : start] in {b".", b"$"}
+        else (start, end, None, None)
     )
 
 
@@ -172,16 +171,20 @@ def two_groups(text: bytes, start: int, end: int) -> Extent | None:
     """Two groups of eight digits or more in all, that are no range of years."""
     shown = text[start:end]
     harmless = _digits(shown) < _PAIR_DIGITS or _YEARS.match(shown) or _MEASURE.match(text, end)
-    return None if harmless or text[start - 1 : start] in {b".", b"$"} else extent(start, end)
+    return (
+        None
+        if harmless or text[start - 1 : start] in {b".", b"$"} or _is_coded(text, start)
+        else (start, end, None, None)
+    )
 
 
 def groups(text: bytes, start: int, end: int) -> Extent | None:
     """Three groups or more, of seven digits or more in all."""
     found = _GROUPS.match(text, start)
-    if found is None or _digits(found[0]) < _FEWEST_PHONE_DIGITS:
+    if found is None or _digits(found[0]) < _FEWEST_PHONE_DIGITS or _is_coded(text, start):
         return None
     kind = Kind.PHONE if _digits(found[0]) <= _MOST_PHONE_DIGITS else Kind.NUMBER
-    return extent(start, max(end, found.end()), kind)
+    return (start, max(end, found.end()), kind, None)
 
 
 _ANGLE: Final = re.compile(rb"(?i) ?(?:deg|/|to\b)")
@@ -247,13 +250,13 @@ def month(text: bytes, start: int, end: int) -> Extent | None:
         after, stops = year, year.end()
     if before or after:
         time = _TIME_AFTER.match(text, stops)
-        return extent(begins, time.end() if time else stops, None, 90)
+        return (begins, time.end() if time else stops, None, 90)
     word = text[start:end]
     capital = word[:1].isupper()
     if word.lower() in _LONG_MONTHS:
-        return extent(start, end, None, 60)
+        return (start, end, None, 60)
     led = _MONTH_LEAD.search(text, max(0, start - 10), start)
-    return extent(start, end, None, 50) if capital and led and word.lower() in {b"may", b"march"} else None
+    return (start, end, None, 50) if capital and led and word.lower() in {b"may", b"march"} else None
 
 
 def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
@@ -264,21 +267,21 @@ def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
     if text[start - 1 : start] in {b"/", b".", b"-"} or _DAY_AFTER_UNITS.match(text, end):
         return None
     if _DATE_CUE.search(text, max(0, start - 14), start):
-        return extent(start, end, None, 85)
+        return (start, end, None, 85)
     scale = other in _SCALE_ENDS and int(one) <= int(other)
-    return None if scale or (one, other) == _HALF else extent(start, end, None, 60)
+    return None if scale or (one, other) == _HALF else (start, end, None, 60)
 
 
 def timestamp(text: bytes, start: int, end: int) -> Extent | None:
     """A whole ISO 8601 time."""
     found = _STAMP.match(text, start)
-    return extent(start, found.end() if found else end)
+    return (start, found.end() if found else end, None, None)
 
 
 def birth_date(text: bytes, _start: int, end: int) -> Extent | None:
     """The first date, or year, soon after `born`, `DOB` or the like."""
     found = _WORDED_BIRTH.match(text, end) or _ANY_DATE.match(text, end)
-    return extent(*found.span(1)) if found else None
+    return (*found.span(1), None, None) if found else None
 
 
 def last_digits(text: bytes, start: int, end: int) -> Extent | None:
@@ -286,7 +289,7 @@ def last_digits(text: bytes, start: int, end: int) -> Extent | None:
     begins = end
     while begins > start and 48 <= text[begins - 1] < 58:  # noqa: PLR2004 (`0` to `9`)
         begins -= 1
-    return extent(begins, end)
+    return (begins, end, None, None)
 
 
 def last_number(text: bytes, start: int, end: int) -> Extent | None:
@@ -294,7 +297,7 @@ def last_number(text: bytes, start: int, end: int) -> Extent | None:
     begins = end
     while begins > start and text[begins - 1] in b"0123456789-":
         begins -= 1
-    return extent(begins, end)
+    return (begins, end, None, None)
 
 
 def decade(text: bytes, start: int, end: int) -> Extent | None:
@@ -302,7 +305,7 @@ def decade(text: bytes, start: int, end: int) -> Extent | None:
     begins = end
     while begins > start and text[begins - 1] in b"0123456789'sS":
         begins -= 1
-    return extent(begins, end)
+    return (begins, end, None, None)
 
 
 # Numbers that check themselves
@@ -327,7 +330,7 @@ def card(text: bytes, start: int, end: int) -> Extent | None:
     found = _CARD.match(text, start)
     stops = found.end() if found else end
     sure = luhn(text[start:stops])
-    return extent(start, stops, Kind.CARD if sure else Kind.NUMBER, 95 if sure else 60)
+    return (start, stops, Kind.CARD if sure else Kind.NUMBER, 95 if sure else 60)
 
 
 def luhn(shown: bytes) -> bool:
@@ -344,8 +347,8 @@ def iban(text: bytes, start: int, end: int) -> Extent | None:
     shown = found[0].replace(b" ", b"")
     number = "".join(str(int(chr(code), 36)) for code in shown[4:] + shown[:4])
     if int(number) % 97 == 1:
-        return extent(start, found.end(), Kind.ACCOUNT, 99)
-    return extent(start, found.end(), Kind.ACCOUNT, 70) if _digits(shown) >= _IBAN_DIGITS else None
+        return (start, found.end(), Kind.ACCOUNT, 99)
+    return (start, found.end(), Kind.ACCOUNT, 70) if _digits(shown) >= _IBAN_DIGITS else None
 
 
 def vin(text: bytes, start: int, end: int) -> Extent | None:
@@ -354,18 +357,18 @@ def vin(text: bytes, start: int, end: int) -> Extent | None:
     if not _digits(shown):
         return None
     rest = sum(_VIN_VALUES[code] * weight for code, weight in zip(shown, _VIN_WEIGHTS, strict=True)) % 11
-    return extent(start, end, Kind.VEHICLE, 98 if shown[8:9] == b"0123456789X"[rest : rest + 1] else 70)
+    return (start, end, Kind.VEHICLE, 98 if shown[8:9] == b"0123456789X"[rest : rest + 1] else 70)
 
 
 def udi(text: bytes, start: int, end: int) -> Extent | None:
     """A unique device identifier with its bracketed parts (GS1)."""
     found = _UDI.match(text, start)
-    return extent(start, _trimmed(text, start, found.end(), b" .-/") if found else end)
+    return (start, _trimmed(text, start, found.end(), b" .-/") if found else end, None, None)
 
 
 def british_zip(text: bytes, start: int, end: int) -> Extent | None:
     """A British postal code, which some doses look like."""
-    return None if _DOSE.match(text[start:end]) else extent(start, end)
+    return None if _DOSE.match(text[start:end]) else (start, end, None, None)
 
 
 _USER_NAME: Final = re.compile(rb"[A-Za-z0-9._\-@+]{2,64}")
@@ -374,4 +377,4 @@ _USER_NAME: Final = re.compile(rb"[A-Za-z0-9._\-@+]{2,64}")
 def user_name(text: bytes, start: int, end: int) -> Extent | None:
     """The name behind its label."""
     found = _USER_NAME.match(text, end - 1)
-    return extent(end - 1, _trimmed(text, end - 1, found.end())) if found and end > start else None
+    return (end - 1, _trimmed(text, end - 1, found.end()), None, None) if found and end > start else None

@@ -2,34 +2,29 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from sluicegate.processors.masking.identifiers import Kind
 
-from .extents import Extent, extent
+from .extents import Extent
 from .kinds import Finer, SpanKind
 
-_MARK: Final = (
-    r"(?:[ \-_]?(?:numbers?|num|no|nr|id|ids|code|card|plate|tag|scan|template|is|was)\b\.?|[ ]?#){0,4}"
-)
-_VALUE_BEGINS: Final = r"[. :#=\"'\-]{0,4}[A-Z(\-]{0,8}[0-9]"
-_WORD_MARK: Final = r"(?:[ \-_]?(?:numbers?|num|no|id|ids|code|template|scan|print|is|was)\b\.?| ?[:#=]){1,4}"
+_EXPLICIT: Final = r"(?:numbers?|num|no|nr|ids?)\b\.?"
+_IMPLICIT: Final = r"(?:code|card|plate|tag|scan|template|is|was)\b"
+_MARK: Final = rf"(?:[ \-_]?(?:{_EXPLICIT}|{_IMPLICIT})| ?#){{0,4}}"
+_SIGNS: Final = r"[. :#=\"'\-]{0,4}"
+_VALUE_BEGINS: Final = r"[A-Z(\-]{0,8}[0-9]"
+_REST: Final = r"[A-Z0-9()\-_/.*]{0,40}(?: [0-9]{2,8}(?![A-Z%./]|[0-9])){0,4}"
+_WORD_MARK: Final = rf"(?:[ \-_]?(?:{_EXPLICIT}|{_IMPLICIT}|print\b)| ?[:#=]){{1,4}}"
 _WORD_BEGINS: Final = r"[ \"']{0,2}[A-Z]"
 
-_BEFORE_DIGIT: Final = re.compile(rb"[A-Za-z0-9(\-_/]{0,12}\Z")
-_REST: Final = re.compile(rb"[A-Za-z0-9()\-_/.*]{0,40}+(?: [0-9]{2,8}(?![A-Za-z%./]|[0-9])){0,4}")
-_EXPLICIT: Final = re.compile(
-    rb"(?i)(?:\b(?:numbers?|num|no|nr|id|ids)\b\.?|[#:=])[ .:#=\"']{0,4}[A-Za-z0-9(\-_/]{0,12}\Z"
-)
 _YEAR: Final = re.compile(rb"(?:19|20)[0-9]{2}\Z")
 _UNIT: Final = re.compile(
     rb"(?i) ?(?:%|mg|mcg|ml|kg|g|mm|cm|units?|years?|yrs?|y/?o|months?|days?|weeks?|hours?|hrs?|times|patients?|cases|visits|of)\b"
 )
-_CODE: Final = re.compile(rb"[A-Z0-9]{1,}[\-_/][A-Z0-9][A-Z0-9\-_/]{2,40}|[A-Z]{5,24}")
-_ANY_WORD: Final = re.compile(rb"[A-Za-z0-9]+[\-_/][A-Za-z0-9\-_/]{2,40}|[A-Z]{4,24}")
+_WORD: Final = re.compile(rb"[A-Za-z0-9]+[\-_/][A-Za-z0-9\-_/]{2,40}(?![a-z])|[A-Z]{4,24}(?![A-Za-z])")
 _FEWEST_DIGITS: Final = 3
 _LONG_ENOUGH: Final = 5
-_WINDOW: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,69 +36,71 @@ class Label:
     """
 
     kind: SpanKind
-    sure: str
-    other: str
+    trigger: str
+    """Label, marks, up to eight letters, the first digit of the value."""
+    word_trigger: str
+    """Label, marks, the first letter of a value that may hold no digit."""
+    pattern: re.Pattern[bytes]
 
-    @property
-    def trigger(self) -> str:
-        """Label, marks, up to eight letters, the first digit of the value."""
-        return rf"\b(?:{self.sure}|{self.other})\b{_MARK}{_VALUE_BEGINS}"
-
-    @property
-    def word_trigger(self) -> str:
-        """Label, marks, the first letter of a value that may hold no digit."""
-        return rf"(?i:\b(?:{self.sure}|{self.other})\b{_WORD_MARK}){_WORD_BEGINS}"
+    @classmethod
+    def of(cls, kind: SpanKind, sure: str, other: str) -> Self:
+        """A label of these words, as patterns."""
+        words = rf"\b(?:{sure}|{other})\b"
+        marks = rf"(?:[ \-_]?(?:({_EXPLICIT})|{_IMPLICIT})| ?(#)){{0,4}}"
+        whole = rf"(?i)(?:({sure})|{other})\b{marks}({_SIGNS})({_VALUE_BEGINS}{_REST})"
+        return cls(
+            kind,
+            f"{words}{_MARK}{_SIGNS}{_VALUE_BEGINS}",
+            f"(?i:{words}{_WORD_MARK}){_WORD_BEGINS}",
+            re.compile(whole.encode()),
+        )
 
     def value(self, text: bytes, start: int, end: int) -> Extent | None:
         """The value from its first letter to its last digit, with the groups that follow it."""
-        before = _BEFORE_DIGIT.search(text, max(start, end - 13), end - 1)
-        begins = before.start() if before else end - 1
-        rest = _REST.match(text, end)
-        stops = rest.end() if rest else end
-        while stops > end and text[stops - 1] in b".-_/(*":
-            stops -= 1
-        found = text[begins:stops]
-        digits = sum(48 <= code < 58 for code in found)  # noqa: PLR2004 (`0` to `9`)
-        if self._counts_something(text, start, begins, stops, digits, found):
+        found = self.pattern.match(text, start)
+        if found is None:
+            return (end - 1, end, None, None)
+        begins, stops = found.span(5)
+        shown = found[5].rstrip(b".-_/(*")
+        stops = begins + len(shown)
+        if self._counts_something(found, shown, text, stops):
             return None
-        while found[:1] in {b"(", b"-", b"/", b"_"} and not found.startswith(b"(0"):
-            begins, found = begins + 1, found[1:]
-        return extent(begins, stops, self.kind, 95)
+        if not shown.startswith(b"(0"):
+            begins += len(shown) - len(shown.lstrip(b"(-"))
+        return (begins, stops, None, None)
 
-    def _counts_something(
-        self, text: bytes, start: int, begins: int, stops: int, digits: int, found: bytes
-    ) -> bool:
+    def _counts_something(self, found: re.Match[bytes], shown: bytes, text: bytes, stops: int) -> bool:
+        digits = len(shown) - len(shown.translate(None, b"0123456789"))
+        sure, number, sign, signs = found.group(1, 2, 3, 4)
         # INVARIANT: a shaped value behind a label with a mark is never left, whatever follows it.
-        if _EXPLICIT.search(text, max(start, begins - _WINDOW), begins + 1):
+        if number or sign or b":" in signs or b"#" in signs or b"=" in signs or _says_number(sure):
             return digits < _FEWEST_DIGITS and _UNIT.match(text, stops) is not None
         if digits < _FEWEST_DIGITS:
             return True
-        if re.match(rb"(?i)(?:" + self.sure.encode() + rb")\b", text[start : start + _WINDOW]):
+        if sure:
             return False
-        short = found.isdigit() and len(found) < _LONG_ENOUGH
-        return short or _YEAR.match(found) is not None or _UNIT.match(text, stops) is not None
+        short = shown.isdigit() and len(shown) < _LONG_ENOUGH
+        return short or _YEAR.match(shown) is not None or _UNIT.match(text, stops) is not None
 
-    def word(self, text: bytes, start: int, end: int) -> Extent | None:
+    def word(self, text: bytes, _start: int, end: int) -> Extent | None:
         """A value in capitals or with hyphens, without any digit perhaps: `fingerprint template FP-ABCDEF`."""
-        begins = end - 1
-        marked = _EXPLICIT.search(text, max(start, begins - _WINDOW), begins) is not None
-        found = (_ANY_WORD if marked else _CODE).match(text, begins)
-        if found is None or (not marked and not re.search(rb"[0-9\-_/]", found[0])):
-            return None
-        if re.match(rb"[a-z]", text[found.end() : found.end() + 1]) or found[0].islower():
-            return None
-        return extent(found.start(), found.end(), self.kind, 85)
+        found = _WORD.match(text, end - 1)
+        return None if found is None or found[0].islower() else (found.start(), found.end(), None, None)
+
+
+def _says_number(label: bytes | None) -> bool:
+    return label is not None and label.lower().endswith((b" id", b" number", b" no", b"identifier"))
 
 
 LABELS: Final = (
-    Label(Kind.SSN, "ssn|social security|tax id|itin|tin|national id|nhs|sin", "social"),
-    Label(Kind.RECORD, "mrn|m\\.r\\.n|emrn|medical rec(?:ord)?|med rec|patient id|pt id|patient identifier|hospital number|hosp no", "mr|patient|pt|record|records|chart|encounter|visit|accession|acc|specimen|sample|order|csn|fin"),
-    Label(Finer.HEALTH_PLAN, "member id|member|policy|subscriber|beneficiary|insurance|medicare|medicaid|hicn|mbi|health plan|insured|payer id|group number|plan id|membership", "plan|group|coverage|rx ?bin"),
-    Label(Kind.ACCOUNT, "account|ac[ck]?t|a/c|iban|routing|billing|bank|credit card|debit card|card number|paypal|wallet", "claim|invoice|card|check|payment|transaction|confirmation|booking|reservation"),
-    Label(Kind.LICENSE, "licen[cs]e|lic|dl|dea|npi|passport|identity card|visa number", "certificate|cert|certification|registration|permit|credential"),
-    Label(Kind.VEHICLE, "vin|license plate|licence plate|plate|vehicle", "tag|registration plate"),
-    Label(Kind.DEVICE, "serial|s/n|sn|udi|imei|device id|device identifier|implant|pacemaker", "device|lot|ref|model|unit|pump|monitor|generator"),
-    Label(Kind.BIOMETRIC, "fingerprint|finger print|voiceprint|voice print|faceprint|face id|retina scan|retinal scan|iris scan|biometric|palm print|hand geometry", "retina|retinal|iris|facial|template|voice|thumbprint"),
-    Label(Kind.USER, "employee id|employee|customer|client id|badge|staff id|student id", "client|user|student|badge"),
-    Label(Kind.NUMBER, "trial id|study id|subject id|case id|tracking|identifier|ticket|protocol id", "id|subject|study|trial|case|file|reference|site|participant|protocol|prescription|rx|referral|authorization|auth|document"),
+    Label.of(Kind.SSN, "ssn|social security|tax id|itin|tin|national id|nhs|sin", "social"),
+    Label.of(Kind.RECORD, "mrn|m\\.r\\.n|emrn|medical rec(?:ord)?|med rec|patient id|pt id|patient identifier|hospital number|hosp no", "mr|patient|pt|record|records|chart|encounter|visit|accession|acc|specimen|sample|order|csn|fin"),
+    Label.of(Finer.HEALTH_PLAN, "member id|member|policy|subscriber|beneficiary|insurance|medicare|medicaid|hicn|mbi|health plan|insured|payer id|group number|plan id|membership", "plan|group|coverage|rx ?bin"),
+    Label.of(Kind.ACCOUNT, "account|ac[ck]?t|a/c|iban|routing|billing|bank|credit card|debit card|card number|paypal|wallet", "claim|invoice|card|check|payment|transaction|confirmation|booking|reservation"),
+    Label.of(Kind.LICENSE, "licen[cs]e|lic|dl|dea|npi|passport|identity card|visa number", "certificate|cert|certification|registration|permit|credential"),
+    Label.of(Kind.VEHICLE, "vin|license plate|licence plate|plate|vehicle", "tag|registration plate"),
+    Label.of(Kind.DEVICE, "serial|s/n|sn|udi|imei|device id|device identifier|implant|pacemaker", "device|lot|ref|model|unit|pump|monitor|generator"),
+    Label.of(Kind.BIOMETRIC, "fingerprint|finger print|voiceprint|voice print|faceprint|face id|retina scan|retinal scan|iris scan|biometric|palm print|hand geometry", "retina|retinal|iris|facial|template|voice|thumbprint"),
+    Label.of(Kind.USER, "employee id|employee|customer|client id|badge|staff id|student id", "client|user|student|badge"),
+    Label.of(Kind.NUMBER, "trial id|study id|subject id|case id|tracking|identifier|ticket|protocol id", "id|subject|study|trial|case|file|reference|site|participant|protocol|prescription|rx|referral|authorization|auth|document"),
 )  # fmt: skip

@@ -5,7 +5,7 @@ differently: Hyperscan every end with its leftmost start, RE2 every start with i
 of its rule is in both reports, so only these count (`_outermost`).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol, Self
 
@@ -20,6 +20,9 @@ from .span_table import SpanTable, Stage
 from .tokens import Tokens
 
 _CODE_REACH: Final = 24
+"""Bytes between a code system, or a code of it, and the next code."""
+_CODE_LIST: Final = 200
+"""Bytes that a list of codes takes at most."""
 
 
 class Matches(NamedTuple):
@@ -67,12 +70,12 @@ class Re2Scanner:
 
     def matches(self, text: bytes) -> Matches:
         """Every outermost match of every rule."""
-        found: list[tuple[int, int, int]] = []
+        found: list[int] = []
         for number, pattern in enumerate(self._patterns):
             match = pattern.search(text)
             while match is not None:
                 start, end = match.span()
-                found.append((number, start, end))
+                found += (number, start, end)
                 match = pattern.search(text, start + 1)
         return _outermost(found)
 
@@ -118,8 +121,8 @@ class HyperscanScanner:
 
     def matches(self, text: bytes) -> Matches:
         """Every outermost match of every rule."""
-        found: list[tuple[int, int, int]] = []
-        add = found.append
+        found: list[int] = []
+        add = found.extend
 
         def note(number: int, start: int, end: int, _flags: int, _context: object) -> None:
             add((number, start, end))
@@ -147,8 +150,9 @@ def scan(batch: TextBatch, scanner: Scanner, tokens: Tokens | None = None) -> Sp
     return SpanTable.joined(tables)
 
 
-def _outermost(found: Iterable[tuple[int, int, int]]) -> Matches:
-    table = np.array(list(found), np.int64).reshape(-1, 3)
+def _outermost(found: Sequence[int]) -> Matches:
+    """From number, start and end of each match, one after the other."""
+    table = np.array(found, np.int64).reshape(-1, 3)
     rule, start, end = table[:, 0], table[:, 1], table[:, 2]
     order = np.lexsort((-end, start, rule))
     rule, start, end = rule[order], start[order], end[order]
@@ -168,21 +172,23 @@ def _plain(found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> S
 
 
 def _checked(text: bytes, found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> SpanTable:
-    rows: list[tuple[int, int, int, int]] = []
+    rows: list[int] = []
     columns = (found.rule[which].tolist(), found.start[which].tolist(), found.end[which].tolist())
+    told = [(rule.check, CODES[rule.kind] if rule.kind else 0, rule.confidence) for rule in rules]
     for number, start, end in zip(*columns, strict=True):
-        rule = rules[number]
-        if rule.check is None or rule.kind is None:
-            continue
-        extent = rule.check(text, start, end)
+        check, code, sure = told[number]
+        extent = check(text, start, end) if check else None
         if extent is not None:
-            kind = extent.kind or rule.kind
-            sure = rule.confidence if extent.confidence is None else extent.confidence
-            rows.append((extent.start, extent.end, CODES[kind], sure))
+            begins, stops, kind, confidence = extent
+            rows += (
+                begins,
+                stops,
+                code if kind is None else CODES[kind],
+                sure if confidence is None else confidence,
+            )
     table = np.array(rows, np.int64).reshape(-1, 4)
-    return SpanTable.of(
-        table[:, 0], table[:, 1], table[:, 2].astype(np.uint8), Stage.RULES, table[:, 3].astype(np.uint8)
-    )
+    kinds, certainties = table[:, 2].astype(np.uint8), table[:, 3].astype(np.uint8)
+    return SpanTable.of(table[:, 0], table[:, 1], kinds, Stage.RULES, certainties)
 
 
 def _code_systems(found: Matches, rules: Sequence[Rule]) -> Offsets:
@@ -195,16 +201,14 @@ def _without_codes(shapes: SpanTable, systems: Offsets, batch: TextBatch) -> Spa
     if not len(systems) or not len(shapes):
         return shapes
     system = np.searchsorted(systems, shapes.start, "right") - 1
-    last = np.where(system >= 0, systems[np.maximum(system, 0)], -1)
+    names = np.where(system >= 0, systems[np.maximum(system, 0)], -_CODE_LIST)
     kept = np.zeros(len(shapes), bool)
     reached = -1
-    starts, ends, names = shapes.start.tolist(), shapes.end.tolist(), last.tolist()
-    for number in np.flatnonzero(last >= 0).tolist():
-        gap_from = max(names[number], reached)
-        gap = batch.text[gap_from : starts[number]]
+    for number in np.flatnonzero(shapes.start - names < _CODE_LIST).tolist():
+        gap = batch.text[max(int(names[number]), reached) : shapes.start[number]]
         if len(gap) <= _CODE_REACH and _is_code_gap(gap):
             kept[number] = True
-            reached = ends[number]
+            reached = int(shapes.end[number])
     return shapes.take(~kept)
 
 

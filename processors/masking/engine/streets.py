@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from .extents import Extent, extent
+from .extents import Extent
 
 SUFFIXES: Final = (
     "street|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|place|pl|square|sq|terrace|ter|trail|trl|parkway|pkwy"
@@ -40,6 +40,7 @@ _WORD_BEFORE: Final = re.compile(rb"(?:[A-Z][A-Za-z.'\-]{0,30} ?){0,3}[A-Za-z\-]
 _PREFIXED: Final = re.compile(
     rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
 )
+_HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z")
 _CASELESS_WINDOW: Final = 80
 _MILITARY: Final = re.compile(
     rb"(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b,?(?: [A-Z][A-Za-z]{1,24}){0,2},?(?: [0-9]{1,6})?,?(?: (?:Box|BOX) [0-9]{1,6})?(?:[,\n ]{1,3}(?:APO|FPO|DPO))?(?:[, ]{1,2}A[AEP]\b)?(?:[, ]{1,2}[0-9]{5}(?:-[0-9]{4})?)?"
@@ -62,7 +63,7 @@ def numbered(text: bytes, start: int, end: int) -> Extent | None:
     if before is None:
         return None
     after = _AFTER.match(text, end)
-    return extent(before.start(), after.end() if after else end, None, 90 if sure else 55)
+    return (before.start(), after.end() if after else end, None, 90 if sure else 55)
 
 
 def named_with_number(text: bytes, start: int, end: int) -> Extent | None:
@@ -70,7 +71,7 @@ def named_with_number(text: bytes, start: int, end: int) -> Extent | None:
     before = _WORD_BEFORE.search(text, max(0, start - 60), start + 1)
     begins = before.start() if before else start
     number = _NUMBER_AFTER.match(text, text.rfind(b" ", start, end))
-    return extent(begins, number.end() if number else end)
+    return (begins, number.end() if number else end, None, None)
 
 
 def prefixed(text: bytes, start: int, end: int) -> Extent | None:
@@ -78,8 +79,8 @@ def prefixed(text: bytes, start: int, end: int) -> Extent | None:
     name = _PREFIXED.match(text, end - 1)
     stops = name.end() if name else end
     number = _NUMBER_AFTER.match(text, stops)
-    before = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z").search(text, max(0, start - 9), start)
-    return extent(before.start() if before else start, number.end() if number else stops)
+    before = _HOUSE_BEFORE.search(text, max(0, start - 9), start)
+    return (before.start() if before else start, number.end() if number else stops, None, None)
 
 
 def military(text: bytes, start: int, end: int) -> Extent | None:
@@ -87,4 +88,4 @@ def military(text: bytes, start: int, end: int) -> Extent | None:
     found = _MILITARY.match(text, start)
     if found is None or not _MILITARY_PART.search(found[0], 4):
         return None
-    return extent(start, max(end, found.end()))
+    return (start, max(end, found.end()), None, None)

@@ -1,0 +1,120 @@
+"""The stages in their order: batch, spans, replacements, bytes."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+import numpy as np
+
+from .batch import TextBatch
+from .closed_world import closed_world
+from .kinds import KINDS, SpanKind
+from .lexicon import Lexicon
+from .scan import Scanner, scan
+from .span_table import SpanTable
+from .splice import MaskedRows, spliced
+from .surrogates import FORM, Surrogates
+from .treatments import Replacing
+
+Finder = Callable[[TextBatch, SpanTable], SpanTable]
+"""A further stage (a token classifier): told the batch and what is found so far, gives what it finds."""
+
+_NOTHING: Final = b"\x1f"
+"""Stands for a byte that is already masked: no letter, no digit, no space."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masked:
+    """What masking made of a batch."""
+
+    rows: MaskedRows
+    spans: SpanTable
+    """What was found, in bytes of the batch's `text`, in order and without overlaps; kept kinds are left out."""
+    counts: Mapping[SpanKind, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The stages, compiled and loaded once, used for any number of batches and threads' own exports.
+
+    Attributes:
+        scanner: the compiled rules.
+        lexicon: what a word is; None leaves the closed world out.
+        finders: further stages, in their order.
+    """
+
+    scanner: Scanner
+    lexicon: Lexicon | None = None
+    finders: tuple[Finder, ...] = ()
+
+    @classmethod
+    def of(cls, scanner: Scanner, lexicon: Lexicon | None = None, *finders: Finder) -> Self:
+        """An engine of these stages."""
+        return cls(scanner, lexicon, finders)
+
+    def spans(self, batch: TextBatch, surrogates: Surrogates | None = None) -> SpanTable:
+        """Every identifier of the batch, in order and without overlaps.
+
+        A tag, and a surrogate that is the export's own, is no identifier; a look-alike is treated as any other text.
+        """
+        if not len(batch):
+            return SpanTable.empty()
+        seen = _without_own_forms(batch, surrogates)
+        found = scan(seen, self.scanner).within(batch).merged()
+        if self.lexicon is not None:
+            more = closed_world(seen, self.lexicon, found)
+            found = SpanTable.joined([found, more.within(batch)]).merged()
+        for finder in self.finders:
+            found = SpanTable.joined([found, finder(seen, found).within(batch)]).merged()
+        return found
+
+    def masked(
+        self,
+        batch: TextBatch,
+        replacing: Replacing,
+        surrogates: Surrogates | None = None,
+        subjects: Sequence[bytes] | None = None,
+    ) -> Masked:
+        """The batch with every identifier replaced; `subjects` says whose row each is, for shifted dates."""
+        spans = self.spans(batch, surrogates)
+        return replaced(batch, spans, replacing, subjects)
+
+
+def replaced(
+    batch: TextBatch, spans: SpanTable, replacing: Replacing, subjects: Sequence[bytes] | None = None
+) -> Masked:
+    """A batch with these spans replaced; they are in order and do not overlap."""
+    codes = spans.kind.tolist()
+    if any(replacing.keeps(code) for code in set(codes)):
+        spans = spans.take(np.array([not replacing.keeps(code) for code in codes]))
+        codes = spans.kind.tolist()
+    text, replacement = batch.text, replacing.replacement
+    places = zip(codes, spans.start.tolist(), spans.end.tolist(), strict=True)
+    if subjects is None:
+        made = [replacement(code, text[start:end]) for code, start, end in places]
+    else:
+        rows = batch.rows_of(spans.start).tolist()
+        made = [
+            replacement(code, text[start:end], subjects[row])
+            for (code, start, end), row in zip(places, rows, strict=True)
+        ]
+    rows = spliced(batch, batch.to_original(spans.start), batch.to_original(spans.end), made)
+    return Masked(rows, spans, {KINDS[code]: count for code, count in Counter(codes).items()})
+
+
+def _is_own(form: "re.Match[bytes]", surrogates: Surrogates | None) -> bool:
+    if surrogates is None:
+        return form["token"] is None and form["day"] is None
+    return surrogates.is_own(form)
+
+
+def _without_own_forms(batch: TextBatch, surrogates: Surrogates | None) -> TextBatch:
+    """The batch as the stages see it: what is already masked says nothing, at the same length."""
+    if b"<" not in batch.text:
+        return batch
+    seen = FORM.sub(
+        lambda form: _NOTHING * len(form[0]) if _is_own(form, surrogates) else form[0], batch.text
+    )
+    return replace(batch, text=seen)

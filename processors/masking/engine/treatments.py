@@ -1,0 +1,171 @@
+"""Type by profile: what happens to each kind of identifier, as one table that can be printed and overruled."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Final
+
+from sluicegate.processors.masking.identifiers import Kind, Operator
+from sluicegate.processors.masking.profile import Profile
+
+from .kinds import KINDS, SpanKind, profile_kind
+from .surrogates import Surrogates
+
+
+class Treatment(StrEnum):
+    """What takes the place of an identifier.
+
+    `tag`: its kind. `surrogate`: the same stand-in for the same value. `year`: of a date, the year. `age-class`: an age over 89 is
+    `90+`. `zip3`: the first three digits, 000 where few people live. `shift`: a date moved by days that are the subject's own. What
+    cannot be generalised is a tag. `keep`: nothing.
+    """
+
+    TAG = "tag"
+    SURROGATE = "surrogate"
+    YEAR = "year"
+    AGE_CLASS = "age-class"
+    ZIP3 = "zip3"
+    SHIFT = "shift"
+    KEEP = "keep"
+
+
+_OF_OPERATOR: Final = {
+    Operator.TAG: Treatment.TAG,
+    Operator.SURROGATE: Treatment.SURROGATE,
+    Operator.YEAR: Treatment.YEAR,
+    Operator.DROP: Treatment.TAG,
+    Operator.KEEP: Treatment.KEEP,
+}
+_SAFE_HARBOR: Final[Mapping[SpanKind, Treatment]] = {
+    Kind.AGE: Treatment.AGE_CLASS,
+    Kind.ZIP: Treatment.ZIP3,
+}
+"""What 45 CFR 164.514(b)(2)(i)(B) and (C) let stand of an age and of a zip code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Treatments:
+    """The treatment of every kind; one that is not named is a tag."""
+
+    by_kind: Mapping[SpanKind, Treatment]
+
+    @classmethod
+    def of(cls, profile: Profile, overruled: Mapping[SpanKind, Treatment] | None = None) -> "Treatments":
+        """What a profile says of each kind, with what the law allows to keep under `hipaa-safe-harbor`."""
+        table = {kind: _OF_OPERATOR[profile.operator(profile_kind(kind))] for kind in KINDS}
+        if "hipaa-safe-harbor" in {profile.name, profile.extends}:
+            table |= {kind: how for kind, how in _SAFE_HARBOR.items() if table[kind] is Treatment.TAG}
+        return cls(table | dict(overruled or {}))
+
+    def __getitem__(self, kind: SpanKind) -> Treatment:
+        return self.by_kind.get(kind, Treatment.TAG)
+
+
+class Replacing:
+    """Treatments at work in one export."""
+
+    def __init__(
+        self, treatments: Treatments, surrogates: Surrogates | None, *, day_first: bool = False
+    ) -> None:
+        """Without surrogates (no secret) a tag stands for each; `day_first` reads 3/4/2021 as 3 April."""
+        self._surrogates = surrogates
+        self._day_first = day_first
+        self._by_code = tuple(self._replacement(kind, treatments[kind]) for kind in KINDS)
+
+    def keeps(self, code: int) -> bool:
+        """Whether nothing happens to this kind."""
+        return self._by_code[code] is None
+
+    def replacement(self, code: int, shown: bytes, subject: bytes | None = None) -> bytes:
+        """What takes the place of a value of a kind, told as a folded text shows it; whose row it is, where that is known."""
+        made = self._by_code[code]
+        return shown if made is None else made(shown, subject)
+
+    def _replacement(
+        self, kind: SpanKind, treatment: Treatment
+    ) -> Callable[[bytes, bytes | None], bytes] | None:
+        named = profile_kind(kind)
+        tag = f"<{named}>".encode()
+        surrogates = self._surrogates
+        match treatment:
+            case Treatment.KEEP:
+                return None
+            case Treatment.SURROGATE if surrogates is not None:
+                return lambda shown, _subject: surrogates.surrogate(named, shown)
+            case Treatment.YEAR:
+                return lambda shown, _subject: _year(shown) or tag
+            case Treatment.AGE_CLASS:
+                return lambda _shown, _subject: b"<age:90+>"
+            case Treatment.ZIP3:
+                return lambda shown, _subject: _zip3(shown) or tag
+            case Treatment.SHIFT if surrogates is not None:
+                return lambda shown, subject: self._shifted(surrogates, shown, subject) or tag
+            case _:
+                return lambda _shown, _subject: tag
+
+    def _shifted(self, surrogates: Surrogates, shown: bytes, subject: bytes | None) -> bytes | None:
+        day = _day(shown, day_first=self._day_first)
+        if day is None or subject is None:
+            return None
+        # From a year back to a day back, and from a day on to a year on: never no shift at all.
+        days = surrogates.number(b"shift", subject) % (2 * _YEAR_DAYS) - _YEAR_DAYS
+        try:
+            return surrogates.shifted_day(str(day + timedelta(days=days if days < 0 else days + 1)))
+        except OverflowError:
+            return None
+
+
+_YEAR_DAYS: Final = 365
+_YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
+_COMPACT_YEAR: Final = re.compile(rb"(?<![0-9])((?:19|20)[0-9]{2})[01][0-9][0-3][0-9](?![0-9])")
+_ZIP: Final = re.compile(rb"(?<![0-9])([0-9]{3})[0-9]{2}(?:-?[0-9]{4})?(?![0-9])")
+_DAYS: Final = (
+    (re.compile(rb"(?P<y>[0-9]{4})[-/.]?(?P<m>[0-9]{2})[-/.]?(?P<d>[0-9]{2})(?![0-9])"), False),
+    (re.compile(rb"(?P<m>[0-9]{1,2})[-/.](?P<d>[0-9]{1,2})[-/.](?P<y>[0-9]{4})(?![0-9])"), True),
+    (re.compile(rb"(?i)(?P<m>[a-z]{3})[a-z]{0,6}\.? (?P<d>[0-9]{1,2})(?:st|nd|rd|th)?,? (?P<y>[0-9]{4})"), False),
+    (re.compile(rb"(?i)(?P<d>[0-9]{1,2})(?:st|nd|rd|th)?[ \-](?:of )?(?P<m>[a-z]{3})[a-z]{0,6}\.?,?[ \-](?P<y>[0-9]{4})"), False),
+)  # fmt: skip
+_MONTHS: Final = b"jan feb mar apr may jun jul aug sep oct nov dec".split()
+
+
+def _year(shown: bytes) -> bytes | None:
+    found = _YEAR.search(shown)
+    if found is not None:
+        return found[0]
+    compact = _COMPACT_YEAR.search(shown)
+    return compact[1] if compact else None
+
+
+def _zip3(shown: bytes) -> bytes | None:
+    found = _ZIP.search(shown)
+    if found is None:
+        return None
+    return b"<zip:%b>" % (b"000" if found[1] in low_population_prefixes() else found[1])
+
+
+def _day(shown: bytes, *, day_first: bool) -> date | None:
+    for pattern, ambiguous in _DAYS:
+        found = pattern.search(shown)
+        if found is None:
+            continue
+        month, day = found["m"], found["d"]
+        if ambiguous and day_first:
+            month, day = day, month
+        try:
+            number = int(month) if month.isdigit() else _MONTHS.index(month.lower()) + 1
+            return date(int(found["y"]), number, int(day))
+        except ValueError:
+            return None
+    return None
+
+
+@cache
+def low_population_prefixes() -> frozenset[bytes]:
+    """Three-digit ZIP prefixes of areas with 20,000 people or fewer, as the dated file beside this module lists them."""
+    text = resources.files(__package__).joinpath("low-population-zips.json").read_text(encoding="utf-8")
+    return frozenset(prefix.encode() for prefix in json.loads(text)["prefixes"])

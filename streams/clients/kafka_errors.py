@@ -30,6 +30,7 @@ _SILENT: Final = frozenset(
         KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001  # one of several has gone, or has another address now
         KafkaError.REQUEST_TIMED_OUT,
     }
 )

@@ -17,7 +17,6 @@ from .aims import Aim, Aims
 from .aims import Fault as ProxyFault
 from .board import Field, Order
 from .deployment import Deployed
-from .disk import SmallDisk
 from .frames import Api, name_of
 from .hooks import CLAIMED_STEPS, OPEN_EXECUTOR_STEPS, OPEN_STEPS
 from .processes import EXECUTOR, WORKER, Living, Workers, is_child, living
@@ -58,16 +57,17 @@ class Breakable(Protocol):
         """SIGSTOP, SIGCONT."""
         ...
 
+    def starve(self, target: int, seconds: float) -> None:
+        """Fill its disk until it fails, free it, and start it again."""
+        ...
+
 
 class Injector:
     """One round's faults."""
 
-    def __init__(
-        self, deployed: Deployed, brokers: Breakable, tally: Tally, seed: int, disk: SmallDisk | None = None
-    ) -> None:
+    def __init__(self, deployed: Deployed, brokers: Breakable, tally: Tally, seed: int) -> None:
         self._deployed = deployed
         self._brokers = brokers
-        self._disk = disk
         self._tally = tally
         self._seed = seed
         self._guests: list[Workers] = []
@@ -249,18 +249,11 @@ class Injector:
             self._brokers.stall(fault.target, fault.seconds)
 
     def _disk_full(self, fault: Fault) -> None:
-        if self._disk is None:
-            self._tally.miss(fault)
-            return
         with self._broker_lock:
             held = fault.aimed and self._hold(fault) is not None
             met = held or self._any_open()
-            self._disk.fill()
+            self._brokers.starve(fault.target, fault.seconds)
             self._tally.note(fault, met_open=met)
-            time.sleep(fault.seconds)
-            self._disk.free()
-            # It has ended by itself when it came to write, or soon will: it does not try a disk again that failed.
-            self._brokers.kill(fault.target, 0.0)
 
     def _proxy(self, fault: Fault) -> None:
         aim = Aim(

@@ -15,7 +15,6 @@ from sluicegate.streams.clients.audit_reader import AuditReader
 from sluicegate.streams.kafka.principals import Naming, Role
 
 from .deployment import PREFIX, Cluster, Deployed, deployed
-from .disk import SmallDisk
 from .injecting import Breakable, Injector
 from .oracle.ends import open_actions
 from .oracle.findings import counts, sentences
@@ -68,7 +67,6 @@ def run_round(
     folder: Path,
     said: Said,
     *,
-    disk: SmallDisk | None = None,
     keep: bool = False,
 ) -> dict[str, Any]:
     """Everything, and what came of it as plain values; the history is kept when something is wrong, or asked for."""
@@ -78,7 +76,7 @@ def run_round(
     with deployed(
         brokers, folder, workers=plan.workers, partitions=plan.partitions, replication=plan.replication
     ) as running:
-        injector = Injector(running, brokers, tally, plan.seed, disk)
+        injector = Injector(running, brokers, tally, plan.seed)
         with LogReader(brokers.super_user(Naming(PREFIX)).client_config(), PREFIX) as log:
             with _at_work(plan, running, told, injector, rebalances):
                 time.sleep(WARM_S)

@@ -4,16 +4,13 @@ import json
 import random
 import shutil
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from sluicegate.schemas.errors import ConfigurationError
-from sluicegate.streams.state_folder import StateFolder
 
 from .brokers import OneBroker, ThreeBrokers
-from .disk import small_disk_for
 from .rounds import Plan, run_round
 from .schedule import Fault, Kind, schedule, without
 
@@ -40,7 +37,8 @@ class Run:
     kinds: tuple[Kind, ...] = ()
     dropped: frozenset[int] = frozenset()
     disk_round: int | None = None
-    """In which round the broker's disk is full once."""
+    """In which round a broker's disk is full once: best one with three of them. A single one can lose what its coordinator
+    knew of an open transaction, whose records then block the readers of their partitions until somebody aborts it."""
 
     @property
     def expected_s(self) -> float:
@@ -108,15 +106,9 @@ def play(plan: Plan, folder: Path, said: Callable[[str], None], *, keep: bool = 
     folder.mkdir(parents=True)
     said("starting Apache Kafka")
     cluster = ThreeBrokers if plan.brokers > 1 else OneBroker
-    disk = None
-    with ExitStack() as stack:
-        if any(fault.kind is Kind.DISK_FULL for fault in plan.faults):
-            # Of one broker out of three: a single one can lose what its coordinator knew of an open transaction, and the
-            # records of that transaction then block the readers of its partitions until somebody aborts it by hand.
-            state = StateFolder(folder / "broker" / "broker-0")
-            disk = stack.enter_context(small_disk_for(state, DISK_MIB))
-        brokers = stack.enter_context(cluster(folder / "broker", heap_mib=384))
-        result = run_round(plan, brokers, folder / "round", said, disk=disk, keep=keep)
+    fills = any(fault.kind is Kind.DISK_FULL for fault in plan.faults)
+    with cluster(folder / "broker", heap_mib=384, disk_mib=DISK_MIB if fills else None) as brokers:
+        result = run_round(plan, brokers, folder / "round", said, keep=keep)
     shutil.rmtree(folder / "broker", ignore_errors=True)
     return result
 

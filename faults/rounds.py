@@ -14,7 +14,7 @@ from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.clients.audit_reader import AuditReader
 from sluicegate.streams.kafka.principals import Naming, Role
 
-from .deployment import PREFIX, Cluster, Deployed, deployed
+from .deployment import PREFIX, SKEW_MS, Cluster, Deployed, deployed
 from .injecting import Breakable, Injector
 from .oracle.ends import open_actions
 from .oracle.findings import counts, sentences
@@ -25,6 +25,7 @@ from .oracle.reading import LogReader
 from .oracle.wire import Stored, read
 from .policy import PERSONS, RECONCILER
 from .rebalances import Rebalances, follow
+from .replaying import replay
 from .schedule import Fault
 from .tally import Tally
 from .workload import Agents, Person, Settler, Told
@@ -96,7 +97,7 @@ def run_round(
                 running.known, tuple(log.records), tuple(told.acknowledged()), tuple(running.effects())
             )
     said("judging")
-    findings = judge(history)
+    findings = [*judge(history), *replay(history, skew_ms=SKEW_MS)]
     told_by_verifier = [str(finding) for finding in verified.findings]
     if keep or findings or told_by_verifier or not ended:
         history.save(folder / HISTORY)

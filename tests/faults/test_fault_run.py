@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 
+from faults.deployment import SKEW_MS
 from faults.oracle.findings import Wrong
 from faults.oracle.history import Effect, History, Needs
 from faults.oracle.judge import judge
 from faults.oracle.wire import Stored, read
+from faults.replaying import replay
 from faults.runs import shrink
 from faults.schedule import Kind, schedule, without
 
@@ -216,6 +218,14 @@ def test_the_oracle_names_what_is_planted(
     """Whatever is dropped from the history of a good run, doubled, forged or torn is found, and under its right name."""
     found = {(finding.wrong, finding.invariant) for finding in judge(plant(played.history))}
     assert (wrong, invariant) in found
+
+
+def test_a_replay_of_other_inputs_gives_other_evidence(played: Played) -> None:
+    """The same inputs give the same bytes of evidence and the same state; without one decision they do not."""
+    assert replay(played.history, skew_ms=SKEW_MS) == []
+    gone = _where(played.history, "decisions", lambda record: record.kind == "decision")
+    found = replay(_but(played.history, gone), skew_ms=SKEW_MS)
+    assert {(finding.wrong, finding.invariant) for finding in found} == {(Wrong.TORN, "I11")}
 
 
 def test_a_seed_gives_the_same_faults_again_and_fewer_when_some_are_dropped() -> None:

@@ -5,6 +5,7 @@ left out while gate or generator stand still (no coordinated omission). Percenti
 worst of all rounds is the highest `worst`. Generator, reader, gate and broker share the machine.
 """
 
+import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -31,15 +32,27 @@ def measure(effort: Effort) -> Iterator[Measure]:
         _run(world, Load(RATES[0], WARM_S))
         for rate in RATES:
             load = Load(rate, SECONDS * effort.scale, WARM_S)
-            yield from rows(rate, [_run(world, load) for _ in range(ROUNDS)])
+            rounds = [_run(world, load)]
+            while not rounds[-1].missing and len(rounds) < ROUNDS:
+                rounds.append(_run(world, load))
+            yield from rows(rate, rounds)
+            if missing := rounds[-1].missing:
+                sys.stdout.write(
+                    f"!! THE GATE DOES NOT KEEP UP: {missing:,} of {load.count:,} actions at {rate:,}/s had no outcome "
+                    f"{SETTLED_S:.0f} s after the last one, and are in no figure; higher rates are not measured\n"
+                )
+                return
 
 
 def rows(rate: int, rounds: list[Loaded], what: str = "gate") -> Iterator[Measure]:
     """The percentiles of one rate, and how late the generator itself was."""
-    count = rounds[0].latencies.count if rounds[0].latencies else 0
+    answered = [one for one in rounds if one.latencies is not None]
+    if not answered:
+        return
+    missing = f", {rounds[-1].missing:,} unanswered" if rounds[-1].missing else ""
     for share in SHARES:
-        found = [getattr(one.latencies, share) for one in rounds]
-        name = f"{what}: due to outcome at {rate:,}/s, {share} of {count:,}"
+        found = [getattr(one.latencies, share) for one in answered]
+        name = f"{what}: due to outcome at {rate:,}/s, {share}{missing}"
         yield Measure.values(name, "ms", found, what=what, rate=rate, share=share)
     late = [one.behind.p99 for one in rounds if one.behind]
     yield Measure.values(
@@ -50,6 +63,6 @@ def rows(rate: int, rounds: list[Loaded], what: str = "gate") -> Iterator[Measur
 def _run(world: GateWorld, load: Load) -> Loaded:
     connection, deployment = world.cluster.connection("agent-local"), world.settings.deployment
     found = run_load(connection, deployment, world.submitters, load, settled_s=SETTLED_S)
-    if dict(found.told) != {"granted": load.count}:
-        raise AssertionError(f"{load.count} grants were wanted, told were {dict(found.told)}")
+    if set(found.told) - {"granted"}:
+        raise AssertionError(f"only grants were wanted, told were {dict(found.told)}")
     return found

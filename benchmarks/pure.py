@@ -69,7 +69,7 @@ def _policy(effort: Effort, rules: int) -> Measure:
             if verdict.effect is not Effect.ALLOW:
                 raise AssertionError("this action should be allowed")
 
-    return cpu(f"policy verdict, {rules} rules", count, work, effort.rounds)
+    return cpu(f"policy verdict, {rules} rules", count, work, effort.rounds, what="policy", rules=rules)
 
 
 class _NoState:
@@ -81,7 +81,7 @@ class _NoState:
 
 
 def _allow_path(effort: Effort, rules: int) -> Measure:
-    gate = _gate(rules)
+    gate = gate_with_rules(rules)
     log, topology, now_ms = gate.driver.log, gate.topology, gate.driver.now_ms
     read = {topic: log.read(topic, 0) for topic in topology.table_topics}
     documents = [record for found, _ in read.values() for record in found]
@@ -101,7 +101,8 @@ def _allow_path(effort: Effort, rules: int) -> Measure:
     return cpu(f"gate, signed action allowed, {rules} rules", count, work, effort.rounds)
 
 
-def _gate(rules: int) -> GateDriver:
+def gate_with_rules(rules: int) -> GateDriver:
+    """A gate in memory that lets every action here through."""
     gate = GateDriver(policy(rules), partitions=1)
     gate.person("p-own", groups=["security"])
     gate.person("p-ann", groups=["security"])

@@ -13,6 +13,7 @@ from . import (
     access,
     actions,
     audits,
+    bench,
     broker,
     configuring,
     dead_letters,
@@ -99,6 +100,7 @@ app.add_typer(mask.app, rich_help_panel=SET_UP)
 app.add_typer(stacking.app, rich_help_panel=SET_UP)
 app.command("doctor", rich_help_panel=SET_UP)(doctor.doctor)
 app.command("up", rich_help_panel=SET_UP)(running.up)
+app.command("bench", rich_help_panel=SET_UP)(bench.bench)
 app.command("play", rich_help_panel=SET_UP)(playing.play)
 app.command("demo", rich_help_panel=SET_UP)(showing.demo)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.errors import TimedOutError
 from sluicegate.streams.clients.reading import read_record
-from sluicegate.streams.clients.topic_reader import From, TopicReader
+from sluicegate.streams.clients.topic_reader import From, Start, TopicReader
 from sluicegate.streams.kafka.connection import Connection
 
 
@@ -16,11 +16,16 @@ def await_adoption(
     positions: Mapping[str, int],
     timeout_s: float,
     processors: Collection[str] = ("gate",),
+    *,
+    start: Start = From.BEGINNING,
 ) -> None:
-    """Return when each partition's latest adoption is at least at `positions`; TimedOutError names the ones behind."""
+    """Return when each partition's latest adoption is at least at `positions`; TimedOutError names the ones behind.
+
+    `start` is where reading `audit` begins: not after the documents in question were published.
+    """
     deadline = time.monotonic() + timeout_s
     waiting = {(processor, number) for processor in processors for number in range(partitions)}
-    with TopicReader(connection, "audit", From.BEGINNING) as reader:
+    with TopicReader(connection, "audit", start) as reader:
         while waiting:
             for record in reader.poll(0.2):
                 entry = read_record(record, AuditEntry)

@@ -53,7 +53,7 @@ def test_the_commands_are_exactly_these() -> None:
         *("init", "config show", "broker start", "broker stop", "broker status", "topics plan", "topics apply"),
         *("acl plan", "acl apply", "key new", "identity apply", "identity show", "executor add"),
         *(f"identity add {kind}" for kind in ("person", "account", "group", "agent", "bridge", "gate", "pipeline")),
-        *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "doctor",
+        *("policy check", "policy test", "policy explain", "policy publish", "gate run", "up", "play", "bench", "doctor",
         "demo"),
         *("profile check", "profile publish", "profile list", "profile show"),
         *("stack prepare", "stack provision"),

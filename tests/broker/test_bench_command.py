@@ -1,0 +1,94 @@
+"""`sluicegate bench` on a running deployment, as somebody types it: load, table, clean-up, and its refusals."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sluicegate.schemas.document import DocumentKind
+from sluicegate.streams.bench.target import ACTION_TYPE, EXECUTOR, POLICY
+from sluicegate.streams.clients.stored_key import key_or_new
+from sluicegate.streams.gate_workers import GATE_KEY
+from sluicegate.streams.local import LocalDeployment
+from sluicegate.streams.local.deployment import OPERATOR
+from sluicegate.streams.settings import TrustSettings
+from sluicegate.streams.testing.cluster import Cluster
+
+pytestmark = pytest.mark.broker
+
+SLUICEGATE = Path(sys.executable).with_name("sluicegate")
+
+
+@pytest.fixture
+def deployment(cluster: Cluster) -> Iterator[LocalDeployment]:
+    """A gate that runs, and nobody enrolled."""
+    key, _ = key_or_new(cluster.state, OPERATOR)
+    trust = TrustSettings(operators={key.key_id: key.public.text})
+    with LocalDeployment(cluster.settings.model_copy(update={"trust": trust})) as running:
+        running.operator.enrol_gate(GATE_KEY, key_or_new(cluster.state, GATE_KEY)[0].public)
+        running.start_gate(1)
+        yield running
+
+
+def bench(
+    deployment: LocalDeployment, folder: Path, *options: str, **changed: str
+) -> "subprocess.CompletedProcess[str]":
+    """The command, with this deployment in the environment."""
+    settings = deployment.settings
+    told = {
+        "SLUICEGATE_BOOTSTRAP": str(settings.bootstrap),
+        "SLUICEGATE_PREFIX": settings.prefix,
+        "SLUICEGATE_PARTITIONS": str(settings.partitions),
+        "SLUICEGATE_STATE_DIR": str(settings.state_dir),
+        "SLUICEGATE_TRUST__OPERATORS": json.dumps(dict(settings.trust.operators)),
+    }
+    return subprocess.run(
+        [SLUICEGATE, "bench", *options],
+        cwd=folder,
+        env={**os.environ, **told, **changed},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def test_a_prepared_load_is_granted_counted_and_taken_back(
+    deployment: LocalDeployment, tmp_path: Path
+) -> None:
+    """Every action has its outcome, the figures are in the JSON, and what was made counts for nothing afterwards."""
+    ran = bench(
+        deployment, tmp_path, "--prepare", "--rate", "40", "--seconds", "3", "--warm-up", "0", "--json"
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert (told["submitted"], told["missing"], told["told"]) == (120, 0, {"granted": 120})
+    assert told["type"] == ACTION_TYPE
+    assert 0 < told["latency_ms"]["p50"] <= told["latency_ms"]["p99"] <= told["latency_ms"]["worst"]
+    deployment.operator.refresh()
+    for subject, name in (
+        (DocumentKind.EXECUTOR, EXECUTOR),
+        (DocumentKind.POLICY, POLICY),
+        (DocumentKind.AGENT, "bench-0"),
+    ):
+        body = deployment.operator.current(subject, name)
+        assert body is not None
+        assert body.model_dump()["retired"]
+
+
+def test_without_documents_it_says_what_is_missing(deployment: LocalDeployment, tmp_path: Path) -> None:
+    """Nobody named, an agent without a key here, a prefix without a deployment: a line that helps, and no load."""
+    nobody = bench(deployment, tmp_path)
+    assert nobody.returncode == 2
+    assert "--prepare" in nobody.stderr
+    unknown = bench(deployment, tmp_path, "--agent", "nobody", "--type", "crm.read")
+    assert unknown.returncode == 2
+    assert "key" in unknown.stderr
+    elsewhere = bench(deployment, tmp_path, "--prepare", SLUICEGATE_PREFIX="elsewhere.")
+    assert elsewhere.returncode == 2
+    assert "sluicegate:" in elsewhere.stderr
+    assert "Traceback" not in elsewhere.stderr

@@ -17,3 +17,10 @@ def test_the_part_without_a_broker_runs_and_writes_what_it_prints(tmp_path: Path
     measures = json.loads(told.read_text("utf-8"))["sections"]["pure"]["measures"]
     assert all(measure["name"] in ran.stdout and measure["median"] > 0 for measure in measures)
     assert any(measure.get("ratio") for measure in measures)
+
+
+def test_the_readme_shows_what_was_measured() -> None:
+    """README's figures are those of the results in the repository: nobody writes a number by hand."""
+    command = [sys.executable, "-m", "benchmarks.publish", "--check"]
+    ran = subprocess.run(command, cwd=TREE, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

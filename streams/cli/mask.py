@@ -1,15 +1,18 @@
-"""`mask`: run masking."""
+"""`mask`: run masking, and look at what it finds."""
 
 import typer
 
 from sluicegate.streams.masking_workers import masking_spec
 
+from . import mask_trials
 from .failures import Commands
 from .invocation import invocation
 from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
 from .working import run_workers, start_logging
 
 app = typer.Typer(name="mask", cls=Commands, no_args_is_help=True)
+app.command()(mask_trials.score)
+app.command()(mask_trials.explain)
 
 
 @app.callback()

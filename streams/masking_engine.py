@@ -1,0 +1,58 @@
+"""The masking engine of this machine: its rules compiled once and kept in the user's cache, its vocabulary mapped from there."""
+
+import hashlib
+import os
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from sluicegate.processors.masking.engine.engine import Engine
+from sluicegate.processors.masking.engine.rules import RULES
+from sluicegate.processors.masking.engine.scan import HyperscanScanner, Re2Scanner, Scanner
+from sluicegate.streams.kafka.jars import cache_folder
+
+
+def load_engine(*, words: bool = True, folder: Path | None = None) -> Engine:
+    """The engine with what this machine has: Hyperscan or else RE2, and with `words` the vocabulary for the closed world."""
+    scanner = load_scanner(folder)
+    if not words:
+        return Engine.of(scanner)
+    from sluicegate.streams.lexicon.building import build  # noqa: PLC0415 - only who looks for names has the lists
+
+    return Engine.of(scanner, build())
+
+
+def load_scanner(folder: Path | None = None) -> Scanner:
+    """The compiled rules; Hyperscan's database is kept in `folder` (the user's cache), because compiling takes a second."""
+    try:
+        version = metadata.version("hyperscan")
+    except metadata.PackageNotFoundError:
+        return Re2Scanner.of()
+    rules = "\0".join(f"{rule.name}\1{rule.trigger}\1{rule.caseless}" for rule in RULES)
+    digest = hashlib.sha256(f"{version}\0{rules}".encode()).hexdigest()
+    file = (folder or cache_folder() / "masking") / f"rules-{digest[:32]}.hyperscan"
+    try:
+        return HyperscanScanner.loaded(_checked(file.read_bytes()))
+    except (OSError, ValueError):
+        scanner = HyperscanScanner.of()
+        _keep(file, scanner.compiled())
+        return scanner
+
+
+def _checked(kept: bytes) -> bytes:
+    """What was kept behind its own digest; a torn file is compiled again."""
+    digest, compiled = kept[:32], kept[32:]
+    if hashlib.sha256(compiled).digest() != digest:
+        raise ValueError("the file is not what was written")
+    return compiled
+
+
+def _keep(file: Path, compiled: bytes) -> None:
+    """Written beside and moved into place; a machine that cannot keep it compiles at each start."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:
+            written.write(hashlib.sha256(compiled).digest() + compiled)
+        os.replace(written.name, file)  # noqa: PTH105 (both are names)
+    except OSError:
+        return

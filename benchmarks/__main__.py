@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +42,7 @@ SECTIONS: Final[Mapping[str, Callable[[Effort], Iterator[Measure]]]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0, or an exception when something did not work at all."""
+    """The exit code: 0, or 1 when a section did not work at all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--only", metavar="SECTION,...", default=",".join(SECTIONS), help=f"of {', '.join(SECTIONS)}"
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     names = chosen.only.split(",")
     if unknown := set(names) - set(SECTIONS):
         parser.error(f"no section `{min(unknown)}`: choose from {', '.join(SECTIONS)}")
+    failed: list[str] = []
     _say(f"{method}")
     for number, name in enumerate(names, start=1):
         machine = describe()
@@ -67,9 +69,14 @@ def main(arguments: Sequence[str]) -> int:
         began = time.monotonic()
         _say(f"\n[{number} of {len(names)}] {name}: {_first_line(SECTIONS[name])}\n{HEADING}")
         measures = []
-        for measure in SECTIONS[name](Effort(scale=chosen.scale, minutes=chosen.minutes)):
-            measures.append(measure)
-            _say(row(measure))
+        try:
+            for measure in SECTIONS[name](Effort(scale=chosen.scale, minutes=chosen.minutes)):
+                measures.append(measure)
+                _say(row(measure))
+        except Exception:  # noqa: BLE001  # hours of other sections must not be lost to one
+            _say(f"{traceback.format_exc()}!! {name} FAILED and is not stored; the other sections go on")
+            failed.append(name)
+            continue
         seconds = time.monotonic() - began
         _say(f"{name}: {seconds:.0f} s")
         if chosen.json:
@@ -80,7 +87,9 @@ def main(arguments: Sequence[str]) -> int:
                 "measures": [measure.to_json() for measure in measures],
             }
             store(chosen.json, name, section)
-    return 0
+    if failed:
+        _say(f"\n!! FAILED: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 HEADING: Final = f"{'':74}{'median':>11}{'lowest':>11}{'highest':>11} unit {'per s':>10}  ratio"

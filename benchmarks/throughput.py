@@ -1,6 +1,6 @@
-"""A backlog through everything, from the shortest loop to the whole gate: one broker, one run, every step against the one below.
+"""A backlog through everything, from the shortest loop to the whole gate: every step against the one below, on one broker.
 
-The backlog is written while the workers stand still. CPU is that of the worker processes, all threads of the Kafka client
+Each number of partitions and workers has a broker of its own. The backlog is written while the workers stand still. CPU is that of the worker processes, all threads of the Kafka client
 included; that of the broker stands beside it. Two workers, the broker and its two cores' other work share one machine, so
 wall times with two workers say how far one machine goes, not how workers scale.
 """
@@ -30,8 +30,8 @@ ACTIONS: Final = 5_000
 
 def measure(effort: Effort) -> Iterator[Measure]:
     """Every row, as it is ready."""
-    with temporary_broker(heap_mib=HEAP_MIB) as broker:
-        for place, (partitions, workers) in enumerate(LAYOUTS):
+    for place, (partitions, workers) in enumerate(LAYOUTS):
+        with temporary_broker(heap_mib=HEAP_MIB) as broker:
             yield from _layout(broker, effort, partitions, workers, whole=not place)
 
 

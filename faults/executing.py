@@ -13,10 +13,12 @@ from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.keys import PrivateKey, PublicKey
 from sluicegate.streams.clients.executor import Executor
 from sluicegate.streams.clients.executor_steps import ExecutorStep
+from sluicegate.streams.clients.executor_workplace import Clock, Workplace
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.logs import configure_logging
 
-from .hooks import StepHook
+from .board import wall_clock_ms
+from .hooks import StepHook, card_of
 
 
 class WantedError(RuntimeError):
@@ -36,6 +38,28 @@ class ExecutorSpec:
     board: Path
 
 
+class _WrongClock(Clock):
+    """A wall clock as wrong as the process's card says."""
+
+    def __init__(self, board: Path) -> None:
+        self._board = board
+
+    def wall_ms(self) -> int:
+        """Milliseconds since the epoch."""
+        return wall_clock_ms(card_of(self._board))
+
+
+class _Executor(Executor):
+    """The real one, with that clock at its workplace."""
+
+    board: Path
+
+    def _open(self) -> Workplace:
+        work = super()._open()
+        work.clock = _WrongClock(self.board)
+        return work
+
+
 def serve(spec: ExecutorSpec) -> None:
     """Work until SIGTERM; ends the process."""
     configure_logging(level=logging.WARNING)
@@ -47,13 +71,15 @@ def serve(spec: ExecutorSpec) -> None:
             raise WantedError
         return {"done": True} if action.type == "mail.send" else None
 
-    Executor(
+    executor = _Executor(
         spec.connection,
         PrivateKey.from_text(spec.key),
         dict.fromkeys(spec.types, act),
         trust=Trust(spec.deployment, operators),
         fault=StepHook(spec.board, ExecutorStep.READ, ExecutorStep.RECEIPT),
-    ).serve()
+    )
+    executor.board = spec.board
+    executor.serve()
 
 
 def note_effect(path: Path, grant: str, agent: str, action: str) -> None:

@@ -272,14 +272,16 @@ class Injector:
             self._tally.miss(fault)
 
     def _clock(self, fault: Fault) -> None:
-        one = self._one(self._workers(), fault)
+        is_executor = fault.target % 3 == 0
+        one = self._one(self._executors() if is_executor else self._workers(), fault)
         if one is None:
             return
         ahead_ms = HOUR_MS if fault.skip else -HOUR_MS
         one.card.write(Field.CLOCK_MS, ahead_ms)
         time.sleep(fault.seconds)
         one.card.write(Field.CLOCK_MS, 0)
-        self._tally.note(fault, met_open=False, detail="an hour ahead" if fault.skip else "an hour behind")
+        which = "executor an hour" if is_executor else "worker an hour"
+        self._tally.note(fault, met_open=False, detail=f"{which} {'ahead' if fault.skip else 'behind'}")
 
 
 def _until(holds: Callable[[], bool], limit_s: float) -> bool:

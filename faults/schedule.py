@@ -40,7 +40,7 @@ class Kind(StrEnum):
     PROXY = "proxy"
     """A chosen request or its answer is delayed, repeated, dropped or cut off."""
     CLOCK = "clock"
-    """The wall clock of a worker is an hour off."""
+    """The wall clock of a worker or executor is an hour off."""
 
 
 KILLS: Final = frozenset({Kind.WORKER_DIES, Kind.WORKER_DIES_AT_STEP, Kind.EXECUTOR_DIES_AT_STEP})

@@ -7,7 +7,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -184,7 +184,7 @@ class Person:
         self.name = name
         self._client: ReviewerClient | None = None
         self._decided: set[str] = set()
-        self._hands = ThreadPoolExecutor(_HANDS, thread_name_prefix=name)
+        self._hands = threading.Semaphore(_HANDS)
 
     def run(self, ending: threading.Event) -> None:
         """Decide until told to end, through every outage."""
@@ -194,7 +194,6 @@ class Person:
             except SluicegateError as error:
                 self._told.note_trouble("reviewer", error)
                 self._leave()
-        self._hands.shutdown(cancel_futures=True)
         self._leave()
 
     def _leave(self) -> None:
@@ -215,7 +214,8 @@ class Person:
                 return
             if request.request_id not in self._decided and self._wants(request):
                 self._decided.add(request.request_id)
-                self._hands.submit(self._decide, self._client, request)
+                # A thread that still waits for its tally when everything is over must not keep the program alive.
+                threading.Thread(target=self._decide, args=(self._client, request), daemon=True).start()
 
     def _wants(self, request: ApprovalRequest) -> bool:
         script = script_of(request.action_id)
@@ -234,7 +234,8 @@ class Person:
         rejects = script_of(request.action_id) == "reject"
         choice = Choice.REJECT if rejects else Choice.APPROVE
         try:
-            tally = client.decide(request, choice, "looked at it", timeout_s=20.0)
+            with self._hands:
+                tally = client.decide(request, choice, "looked at it", timeout_s=20.0)
         except SluicegateError as error:
             self._told.note_trouble("reviewer", error)
             return

@@ -21,7 +21,7 @@ from .pure import gate_with_rules
 
 RULES = 50
 BATCH = 200
-ACTIONS = 20_000
+ACTIONS = 10_000
 
 
 class Nowhere:
@@ -43,31 +43,40 @@ class Nowhere:
         """Nothing."""
 
 
-def allow_path(records: Sequence[Record], seconds: float) -> int:
-    """Work for so long, at most on so many records; how many were worked on."""
-    gate = gate_with_rules(RULES)
-    topology, now_ms, key = gate.topology, gate.driver.now_ms, gate.gate_key
-    read = {topic: gate.driver.log.read(topic, 0) for topic in topology.table_topics}
-    documents = [record for found, _ in read.values() for record in found]
-    ends = {topic: end for topic, (_, end) in read.items()}
-    tables = topology.apply(topology.no_tables(), documents, ends, frozenset({EXECUTOR}))
-    task = Task(topology, 0, Stores(topology), dict.fromkeys(topology.sources, 0))
-    ended_s, done = time.monotonic() + seconds, 0
-    while time.monotonic() < ended_s and done < len(records):
-        task.adopt(tables, now_ms)
-        done += task.process({"actions": records[done : done + BATCH]}, now_ms)
-        task.punctuate(now_ms)
-        commit(Nowhere(), [task], now_ms, key=key)
-    return done
+class AllowPath:
+    """A gate's task with its tables, ready to work."""
+
+    def __init__(self) -> None:
+        gate = gate_with_rules(RULES)
+        topology = gate.topology
+        read = {topic: gate.driver.log.read(topic, 0) for topic in topology.table_topics}
+        documents = [record for found, _ in read.values() for record in found]
+        ends = {topic: end for topic, (_, end) in read.items()}
+        self.now_ms = gate.driver.now_ms
+        self._key = gate.gate_key
+        self._tables = topology.apply(topology.no_tables(), documents, ends, frozenset({EXECUTOR}))
+        self._task = Task(topology, 0, Stores(topology), dict.fromkeys(topology.sources, 0))
+
+    def allow_path(self, records: Sequence[Record], ended_s: float) -> None:
+        """Work until then, at most on these records."""
+        task, now_ms = self._task, self.now_ms
+        for first in range(0, len(records), BATCH):
+            if time.monotonic() > ended_s:
+                return
+            task.adopt(self._tables, now_ms)
+            task.process({"actions": records[first : first + BATCH]}, now_ms)
+            task.punctuate(now_ms)
+            commit(Nowhere(), [task], now_ms, key=self._key)
 
 
 def main(seconds: float) -> None:
     """Sign, work, until the time is over."""
-    now_ms = gate_with_rules(RULES).driver.now_ms
-    until_s, first = time.monotonic() + seconds, 0
-    while (left_s := until_s - time.monotonic()) > 0:
-        signed = actions(ACTIONS, deployment=DEPLOYMENT, key=seeded_key(AGENT), now_ms=now_ms, first=first)
-        allow_path(arrived(signed, now_ms), left_s)
+    path, first, ended_s = AllowPath(), 0, time.monotonic() + seconds
+    while time.monotonic() < ended_s:
+        signed = actions(
+            ACTIONS, deployment=DEPLOYMENT, key=seeded_key(AGENT), now_ms=path.now_ms, first=first
+        )
+        path.allow_path(arrived(signed, path.now_ms, first), ended_s)
         first += ACTIONS
 
 

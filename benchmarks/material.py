@@ -82,9 +82,9 @@ def arguments(number: int) -> dict[str, Any]:
     }
 
 
-def arrived(signed: Iterable[SignedRecord], now_ms: int) -> list[Record]:
-    """As the gate reads them from partition 0."""
+def arrived(signed: Iterable[SignedRecord], now_ms: int, first: int = 0) -> list[Record]:
+    """As the gate reads them from partition 0, from offset `first` on."""
     return [
         Record(Position("actions", 0, offset), now_ms, AGENT.encode(), record.headers, record.value)
-        for offset, record in enumerate(signed)
+        for offset, record in enumerate(signed, start=first)
     ]

@@ -59,7 +59,7 @@ def _short(frame: str) -> str:
     name, _, place = frame.partition(" (")
     parts = Path(place.rstrip(")").partition(":")[0].removesuffix(".py")).parts[-2:]
     if parts == ("benchmarks", _ROOT):
-        return name
+        return name.rpartition(".")[2]
     return f"{'/'.join(parts)}.{name}" if parts else name
 
 

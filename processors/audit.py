@@ -7,18 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sluicegate.schemas import codec
-from sluicegate.schemas.audit import (
-    ActionOutcome,
-    AuditEntry,
-    EntryKind,
-    InputRange,
-    Leaf,
-    Tile,
-    Written,
-)
+from sluicegate.schemas.audit import AuditEntry, EntryKind
 from sluicegate.schemas.codec import Encoded
-from sluicegate.schemas.envelope import headers_digest, part_digest, written_digest
-from sluicegate.schemas.fields import unchecked
+from sluicegate.schemas.envelope import headers_digest, part_digest, record_headers, written_digest
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.outcome import Outcome
 
@@ -40,56 +31,57 @@ MAX_JSON_BYTES = 8_192
 """Largest entry as JSON."""
 
 
-def leaf_of(record: Record) -> Leaf:
+Fields = Mapping[str, Any]
+"""The fields of an `AuditEntry`, or of a part of one, that hold: few of many, and every input has an entry."""
+
+
+def leaf_of(record: Record) -> Fields:
     """The leaf of a consumed record."""
     place = record.position
-    return unchecked(
-        Leaf,
-        topic=place.topic,
-        partition=place.partition,
-        offset=place.offset,
-        append_ms=record.append_ms,
-        key=part_digest(record.key),
-        headers=headers_digest(record.headers),
-        value=part_digest(record.value),
-    )
+    return {
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": place.offset,
+        "append_ms": record.append_ms,
+        "key": part_digest(record.key),
+        "headers": headers_digest(record.headers),
+        "value": part_digest(record.value),
+    }
 
 
-def written(outputs: Sequence[Output], partition: int) -> tuple[Written, ...]:
+def written(outputs: Sequence[Output], partition: int) -> tuple[Fields, ...]:
     """What a step wrote, in order. Signatures are added later and are no part of the digests."""
-    return tuple(
-        unchecked(
-            Written,
-            topic=output.topic,
-            partition=partition,
-            ordinal=ordinal,
-            digest=written_digest(output.topic, output.key, output.headers, output.value),
-        )
+    return tuple([
+        {
+            "topic": output.topic,
+            "partition": partition,
+            "ordinal": ordinal,
+            "digest": written_digest(output.topic, output.key, output.headers, output.value),
+        }
         for ordinal, output in enumerate(outputs)
-    )
+    ])  # fmt: skip
 
 
 def entry_for(
-    ruling: Ruling, cause: Cause, partition: int, outputs: Sequence[Output], leaf: Leaf | None
-) -> AuditEntry:
+    ruling: Ruling, cause: Cause, partition: int, outputs: Sequence[Output], leaf: Fields | None
+) -> Fields:
     """The entry of one record (with its leaf) or one punctuation (without)."""
-    return unchecked(
-        AuditEntry,
-        entry_id=cause.id("en"),
-        entry=EntryKind.PUNCTUATION if leaf is None else EntryKind.RECORD,
-        event=ruling.event.value,
-        partition=partition,
-        at_ms=cause.now_ms,
-        outcomes=tuple(_told(outcome) for outcome in ruling.outcomes),
-        leaf=leaf,
-        written=written(outputs, partition),
-        **_present(ruling.facts),
-    )
+    return {
+        "entry_id": cause.id("en"),
+        "entry": EntryKind.PUNCTUATION if leaf is None else EntryKind.RECORD,
+        "event": ruling.event.value,
+        "partition": partition,
+        "at_ms": cause.now_ms,
+        "outcomes": tuple([_told(outcome) for outcome in ruling.outcomes]),
+        "leaf": leaf,
+        "written": written(outputs, partition),
+        **ruling.facts,
+    }
 
 
 def adoption(
     partition: int, before: Tables | None, tables: Tables, now_ms: int, processor: str = GATE
-) -> AuditEntry:
+) -> Fields:
     """From here on the task uses these positions of the global tables."""
     since: Mapping[str, int] = before.positions if before is not None else {}
     ignored = tuple(entry for entry in tables.ignored if entry.offset >= since.get(entry.topic, 0))
@@ -97,59 +89,74 @@ def adoption(
     places = [
         f"{topic}@{offset}" for held in (since, tables.positions) for topic, offset in sorted(held.items())
     ]
-    return AuditEntry(
-        entry_id=derived_id("en", *_by(processor), "tables", partition, now_ms, *places),
-        entry=EntryKind.TABLES,
-        event=Event.TABLES_ADOPTED.value,
-        partition=partition,
-        at_ms=now_ms,
-        processor=processor,
-        tables=dict(tables.positions),
-        policies=tuple(policy.digest for policy in tables.loaded.values())[:MAX_IGNORED],
-        ignored=ignored[-MAX_IGNORED:],
-    )
+    return {
+        "entry_id": derived_id("en", *_by(processor), "tables", partition, now_ms, *places),
+        "entry": EntryKind.TABLES,
+        "event": Event.TABLES_ADOPTED.value,
+        "partition": partition,
+        "at_ms": now_ms,
+        "processor": processor,
+        "tables": tables.positions,
+        "policies": tuple(policy.digest for policy in tables.loaded.values())[:MAX_IGNORED],
+        "ignored": tuple(entry.model_dump() for entry in ignored[-MAX_IGNORED:]),
+    }
 
 
-def tile(tables: Tables, transaction: Transaction, code_version: str, processor: str = GATE) -> AuditEntry:
+def tile(tables: Tables, transaction: Transaction, code_version: str, processor: str = GATE) -> Fields:
     """What one transaction covered."""
     partition = transaction.partition
-    ranges = tuple(
-        InputRange(topic=topic, partition=partition, start=start, end=end)
-        for topic, start, end in transaction.inputs
-    )
     # Two transactions of one millisecond may cover no input: then they differ by what they adopted or worked on.
-    places = [f"{r.topic}@{r.start}-{r.end}" for r in ranges]
+    places = [f"{topic}@{start}-{end}" for topic, start, end in transaction.inputs]
     places += [f"{topic}@{offset}" for topic, offset in sorted(tables.positions.items())]
-    return AuditEntry(
-        entry_id=derived_id(
+    return {
+        "entry_id": derived_id(
             "en", *_by(processor), "tile", partition, transaction.now_ms, transaction.entries, *places
         ),
-        entry=EntryKind.TILE,
-        event=Event.TRANSACTION.value,
-        partition=partition,
-        at_ms=transaction.now_ms,
-        processor=processor,
-        tile=Tile(
-            now_ms=transaction.now_ms,
-            code_version=code_version,
-            inputs=ranges,
-            tables=dict(tables.positions),
-            entries=transaction.entries,
-        ),
+        "entry": EntryKind.TILE,
+        "event": Event.TRANSACTION.value,
+        "partition": partition,
+        "at_ms": transaction.now_ms,
+        "processor": processor,
+        "tile": {
+            "now_ms": transaction.now_ms,
+            "code_version": code_version,
+            "inputs": tuple(
+                {"topic": topic, "partition": partition, "start": start, "end": end}
+                for topic, start, end in transaction.inputs
+            ),
+            "tables": tables.positions,
+            "entries": transaction.entries,
+        },
+    }
+
+
+def entry_output(entry: Fields, key: str, source: str, *, as_json: bool) -> Output:
+    """An entry on its way to `audit`; `source` is who writes it."""
+    encoded = encode_small(entry, as_json=as_json)
+    headers = record_headers(
+        kind="audit-entry",
+        payload_type=encoded.payload_type,
+        id=entry["entry_id"],
+        subject=entry.get("action_id") or entry["event"],
+        source=source,
     )
+    return Output("audit", key.encode(), encoded.value, headers)
 
 
-def encode_small(entry: AuditEntry, *, as_json: bool = False) -> Encoded:
+def encode_small(entry: Fields, *, as_json: bool = False) -> Encoded:
     """The bytes of an entry, with as many of its rules as fit; `payload_type` is what its header `content-type` says.
 
     The same rules are left out either way, so that an entry says the same in both encodings. JSON names its fields and is
     longer: at most about four times as long, `MAX_JSON_BYTES`.
     """
-    encoded = codec.encode(entry)
-    while len(encoded.value) > MAX_BYTES and entry.rules:
-        entry = entry.model_copy(update={"rules": entry.rules[:-1]})
-        encoded = codec.encode(entry)
-    return codec.encode_as(entry, as_json=True) if as_json else encoded
+    held = {name: value for name, value in entry.items() if value is not None}
+    encoded = codec.encode_fields(AuditEntry, held)
+    while len(encoded.value) > MAX_BYTES and held.get("rules"):
+        held["rules"] = held["rules"][:-1]
+        encoded = codec.encode_fields(AuditEntry, held)
+    return (
+        codec.encode_as(AuditEntry.model_validate(held, strict=False), as_json=True) if as_json else encoded
+    )
 
 
 def _by(processor: str) -> tuple[str, ...]:
@@ -157,11 +164,5 @@ def _by(processor: str) -> tuple[str, ...]:
     return () if processor == GATE else (processor,)
 
 
-def _told(outcome: Outcome) -> ActionOutcome:
-    return unchecked(
-        ActionOutcome, action_id=outcome.action_id, outcome=outcome.outcome, repeated=outcome.repeated
-    )
-
-
-def _present(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in facts.items() if value is not None}
+def _told(outcome: Outcome) -> Fields:
+    return {"action_id": outcome.action_id, "outcome": outcome.outcome, "repeated": outcome.repeated}

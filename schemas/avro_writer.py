@@ -25,10 +25,51 @@ def body_writer(schema: Mapping[str, Any], recorded: Collection[str]) -> Write:
     return _record(schema, {}, recorded)
 
 
+def fields_writer(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bytes]:
+    """A function from the fields of a record that hold to its body; parts that are records are mappings too.
+
+    For a schema of many fields of which few hold at a time. How the same set of fields is written is worked out once.
+    TypeError when the schema has no such field, or when one without default is missing.
+    """
+    return _fields(schema, {})
+
+
+def _fields(schema: Mapping[str, Any], named: dict[str, Write]) -> Write:
+    writes = {field["name"]: _writer(field["type"], named, _fields) for field in schema["fields"]}
+    absent = {
+        field["name"]: writes[field["name"]](field["default"]) if field["default"] else _NOTHING
+        for field in schema["fields"]
+        if "default" in field
+    }
+
+    @lru_cache(maxsize=256)
+    def planned(held: tuple[str, ...]) -> tuple[list[tuple[bytes, str, Write]], bytes]:
+        """Each field that holds behind the bytes of those before it that do not; and the bytes behind the last one."""
+        if unknown := set(held) - set(writes):
+            raise TypeError(f"a `{schema['name']}` has no field `{min(unknown)}`")
+        steps, before = [], b""
+        for name, write_value in writes.items():
+            if name in held:
+                steps.append((before, name, write_value))
+                before = b""
+            elif name in absent:
+                before += absent[name]
+            else:
+                raise TypeError(f"a `{schema['name']}` needs the field `{name}`")
+        return steps, before
+
+    def write(fields: Any) -> bytes:
+        steps, after = planned(tuple(fields))
+        return b"".join([before + write_value(fields[name]) for before, name, write_value in steps]) + after
+
+    named[schema["name"]] = write
+    return write
+
+
 def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collection[str] = ()) -> Write:
     names = [field["name"] for field in schema["fields"]]
     writes = [
-        _json_text if field["name"] in recorded else _writer(field["type"], named)
+        _json_text if field["name"] in recorded else _writer(field["type"], named, _record)
         for field in schema["fields"]
     ]
     values = itemgetter(*names) if len(names) > 1 else lambda fields: (fields[names[0]],)
@@ -45,7 +86,9 @@ def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collec
     return write
 
 
-def _writer(schema: Any, named: dict[str, Write]) -> Write:
+def _writer(
+    schema: Any, named: dict[str, Write], record: Callable[[Mapping[str, Any], dict[str, Write]], Write]
+) -> Write:
     match schema:
         case str() if schema in named:
             return named[schema]
@@ -54,13 +97,13 @@ def _writer(schema: Any, named: dict[str, Write]) -> Write:
         case ["null", {"type": "array"}]:
             raise TypeError("an optional array would be written as an absent one when it is empty")
         case ["null", inner]:
-            return _present(_writer(inner, named))
+            return _present(_writer(inner, named, record))
         case {"type": "array", "items": items}:
-            return _array(_writer(items, named))
+            return _array(_writer(items, named, record))
         case {"type": "map", "values": values}:
-            return _map(_writer(values, named))
+            return _map(_writer(values, named, record))
         case {"type": "record"}:
-            return _record(schema, named)
+            return record(schema, named)
         case _:
             raise TypeError("a schema has a type that no model uses")
 

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar, cast
 from fastavro import schemaless_reader
 from pydantic import ValidationError
 
-from .avro_writer import body_writer
+from .avro_writer import body_writer, fields_writer
 from .canonical import canonical_json, parse_json
 from .envelope import JSON_CONTENT_TYPE, PayloadType
 from .errors import RecordError
@@ -57,12 +57,25 @@ class Encoded:
 def encode(model: Wire) -> Encoded:
     """Write a record as Avro; RecordError when its JSON or its size would be refused by a reader."""
     written = _WRITTEN[type(model)]
+    return _encode(written, written.body, model)
+
+
+def _encode(written: "_Written", body: Callable[[Any], bytes], record: object) -> Encoded:
     try:
-        value = written.frame + written.body(model)
+        value = written.frame + body(record)
     except (UnicodeError, ValueError, OverflowError, TypeError, RecursionError):
         raise RecordError(f"this `{written.kind}` cannot be written; check its strings and numbers") from None
     _check_size(value, written.kind)
     return Encoded(written.payload_type, value)
+
+
+def encode_fields(model: type[Wire], fields: Mapping[str, Any]) -> Encoded:
+    """Write the record of this model in which these fields hold, as Avro; parts that are records are mappings too.
+
+    The values must be valid, as for `fields.unchecked`. RecordError for what cannot be written, a field that is unknown or
+    one that is missing.
+    """
+    return _encode(_WRITTEN[model], _WRITTEN[model].fields, fields)
 
 
 def encode_json(model: Wire) -> Encoded:
@@ -159,6 +172,7 @@ class _Written:
     payload_type: str
     frame: bytes
     body: Callable[[Wire], bytes]
+    fields: Callable[[Mapping[str, Any]], bytes]
     recorded: frozenset[str]
 
 
@@ -230,6 +244,7 @@ _WRITTEN: Final[Mapping[type[Wire], _Written]] = {
         payload_type=str(PayloadType(kind, versions[-1].fingerprint)),
         frame=versions[-1].frame,
         body=body_writer(versions[-1].parsed, _recorded(MODELS[kind])),
+        fields=fields_writer(versions[-1].parsed),
         recorded=_recorded(MODELS[kind]),
     )
     for kind, versions in _RELEASED.items()

@@ -16,6 +16,7 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
 from dataclasses import dataclass, field
 
 from sluicegate.processors import audit
+from sluicegate.processors.burial import dead_letter
 from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import Authentic, authenticate
@@ -25,7 +26,6 @@ from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
-from sluicegate.schemas.audit import AuditEntry, Leaf
 from sluicegate.schemas.decision import Decision, Reconciliation
 from sluicegate.schemas.envelope import Headers, record_headers
 from sluicegate.schemas.receipt import Claim, Receipt
@@ -170,7 +170,7 @@ def _step(
     ruling: Ruling,
     cause: Cause,
     partition: int,
-    leaf: Leaf | None,
+    leaf: audit.Fields | None,
     headers: Headers,
     json_topics: frozenset[str],
 ) -> Step:
@@ -202,24 +202,15 @@ def _output(
     return Output(send.topic, lane.encode(), encoded.value, headers, signed=send.signed)
 
 
-def _entry_output(entry: AuditEntry, key: str, json_topics: frozenset[str]) -> Output:
-    encoded = audit.encode_small(entry, as_json="audit" in json_topics)
-    headers = record_headers(
-        kind=entry.kind,
-        payload_type=encoded.payload_type,
-        id=entry.entry_id,
-        subject=entry.action_id or entry.event,
-        source=SOURCE,
-    )
-    return Output("audit", key.encode(), encoded.value, headers)
+def _entry_output(entry: audit.Fields, key: str, json_topics: frozenset[str]) -> Output:
+    return audit.entry_output(entry, key, SOURCE, as_json="audit" in json_topics)
 
 
-def _bury(record: Record, reason: Reason, cause: Cause, leaf: Leaf, json_topics: frozenset[str]) -> Step:
+def _bury(
+    record: Record, reason: Reason, cause: Cause, leaf: audit.Fields, json_topics: frozenset[str]
+) -> Step:
     """Original bytes to the dead letters, an entry to audit; no state, no outcome."""
-    marks = (("dlq-reason", reason.value.encode()), ("dlq-origin", cause.origin.encode()))
-    dead = Output(
-        f"dlq.{record.position.topic}", record.key or b"", record.value or b"", (*marks, *record.headers)
-    )
+    dead = dead_letter(record, reason.value)
     partition = record.position.partition
     ruling = Ruling(Event.DEAD_LETTER, {"reason": reason})
     entry = audit.entry_for(ruling, cause, partition, (dead,), leaf)

@@ -6,12 +6,12 @@ Sinks: exports.masked, exports.quarantine, audit, dlq.exports.raw.
 from typing import Any, Final
 
 from sluicegate.processors import audit
+from sluicegate.processors.burial import dead_letter
 from sluicegate.processors.contract import Output, Record
 from sluicegate.processors.events import Reason
 from sluicegate.processors.masking.masking import Masked
 from sluicegate.processors.ruling import Cause
 from sluicegate.schemas import codec
-from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.codec import Encoded
 from sluicegate.schemas.envelope import PayloadType, record_headers
 from sluicegate.schemas.export import ExportBatch, MaskedBatch, QuarantinedBatch, WithheldBatch
@@ -105,25 +105,14 @@ def output(
     return Output(topic, batch.lane.encode(), encoded.value, headers)
 
 
-def entry_output(entry: AuditEntry, key: str, *, as_json: bool) -> Output:
+def entry_output(entry: audit.Fields, key: str, *, as_json: bool) -> Output:
     """An entry on its way to `audit`."""
-    encoded = audit.encode_small(entry, as_json=as_json)
-    headers = record_headers(
-        kind=entry.kind,
-        payload_type=encoded.payload_type,
-        id=entry.entry_id,
-        subject=entry.action_id or entry.event,
-        source=SOURCE,
-    )
-    return Output("audit", key.encode(), encoded.value, headers)
+    return audit.entry_output(entry, key, SOURCE, as_json=as_json)
 
 
-def put_aside(record: Record, reason: Reason, cause: Cause) -> Output:
+def put_aside(record: Record, reason: Reason) -> Output:
     """The original bytes as a dead letter: what is refused is not lost."""
-    marks = (("dlq-reason", reason.value.encode()), ("dlq-origin", cause.origin.encode()))
-    return Output(
-        f"dlq.{record.position.topic}", record.key or b"", record.value or b"", (*marks, *record.headers)
-    )
+    return dead_letter(record, reason.value)
 
 
 def _placed(batch: ExportBatch, digest: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from .bars import Bar, bar
 from .failures import REFUSED
 from .invocation import Invocation, invocation
 from .operators import operator_of
-from .options import AsJson
+from .options import AsJson, Lane
 from .screen import fields, note, print_json, rows, say
 
 PROBE_S: Final = 20.0
@@ -77,6 +77,7 @@ def bench(
     action_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="What your agents ask for; it should pass.")
     ] = None,
+    lane: Lane = None,
     arguments: Annotated[
         str | None, typer.Option("--arguments", metavar="JSON|FILE|-", help="Arguments of every action.")
     ] = None,
@@ -98,7 +99,7 @@ def bench(
     load = Load(rate, seconds, warm)
     with (
         bar() as progress,
-        _place(called, progress, prepare_all, keep, agent, action_type, arguments) as place,
+        _place(called, progress, prepare_all, keep, agent, action_type, lane, arguments) as place,
     ):
         progress.say("one action first")
         _probe(place)
@@ -142,13 +143,14 @@ def _place(
     keep: bool,  # noqa: FBT001
     agents: list[str] | None,
     action_type: str | None,
+    lane: str | None,
     arguments: str | None,
 ) -> Iterator[_Place]:
     if (agents is None) != (action_type is None):
         raise ConfigurationError("`--agent` and `--type` belong together: who asks, and for what")
     if agents is not None and action_type is not None:
         said = read_arguments([], arguments)
-        own = tuple(_own(called.settings, name, action_type, said) for name in agents)
+        own = tuple(_own(called.settings, name, lane, action_type, said) for name in agents)
         yield _Place(called.settings, own)
     elif not _is_configured(called):
         with LocalDeployment.temporary(said=progress.say) as deployment:
@@ -173,9 +175,11 @@ def _is_configured(called: Invocation) -> bool:
     return found or "SLUICEGATE_BOOTSTRAP" in os.environ
 
 
-def _own(settings: Settings, agent: str, action_type: str, arguments: JsonObject) -> Submitter:
+def _own(
+    settings: Settings, agent: str, lane: str | None, action_type: str, arguments: JsonObject
+) -> Submitter:
     key = stored_key(StateFolder(settings.state_dir), agent)
-    return Submitter(agent, agent, key, action_type, lambda _number: arguments)
+    return Submitter(agent, lane or agent, key, action_type, lambda _number: arguments)
 
 
 @contextmanager

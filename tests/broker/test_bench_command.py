@@ -25,12 +25,11 @@ SLUICEGATE = Path(sys.executable).with_name("sluicegate")
 
 @pytest.fixture
 def deployment(cluster: Cluster) -> Iterator[LocalDeployment]:
-    """A gate that runs, and nobody enrolled."""
+    """An operator, and nobody enrolled."""
     key, _ = key_or_new(cluster.state, OPERATOR)
     trust = TrustSettings(operators={key.key_id: key.public.text})
     with LocalDeployment(cluster.settings.model_copy(update={"trust": trust})) as running:
         running.operator.enrol_gate(GATE_KEY, key_or_new(cluster.state, GATE_KEY)[0].public)
-        running.start_gate(1)
         yield running
 
 
@@ -61,6 +60,7 @@ def test_a_prepared_load_is_granted_counted_and_taken_back(
     deployment: LocalDeployment, tmp_path: Path
 ) -> None:
     """Every action has its outcome, the figures are in the JSON, and what was made counts for nothing afterwards."""
+    deployment.start_gate(1)
     ran = bench(
         deployment, tmp_path, "--prepare", "--rate", "40", "--seconds", "3", "--warm-up", "0", "--json"
     )

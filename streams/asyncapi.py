@@ -177,12 +177,20 @@ def _dead_letter() -> dict[str, Any]:
     properties = {
         "dlq-reason": {**text, "description": "Why it was set aside: a code."},
         "dlq-origin": {**text, "description": "Where it stood, such as `actions-2@17`."},
+        "dlq-cut": {
+            **text,
+            "description": "Set when it was too large to be kept: how many bytes it had. Then nothing else of it is here.",
+        },
     }
     return {
         "name": "dead-letter",
         "summary": "A record that could not be read or trusted: its original bytes, key and headers.",
         "contentType": "application/octet-stream",
-        "headers": {"type": "object", "properties": properties, "required": list(properties)},
+        "headers": {
+            "type": "object",
+            "properties": properties,
+            "required": ["dlq-reason", "dlq-origin"],
+        },
         "payload": {"description": "The original bytes, which may hold raw values."},
     }
 

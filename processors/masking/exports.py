@@ -146,7 +146,7 @@ class MaskingTopology(OperatorTables):
 
     def _set_aside(self, record: Record, cause: Cause, event: Event, facts: dict[str, Any]) -> Step:
         """Original bytes to the dead letters, an entry to audit; no state."""
-        return self._step(record, cause, Ruling(event, facts), (put_aside(record, facts["reason"], cause),))
+        return self._step(record, cause, Ruling(event, facts), (put_aside(record, facts["reason"]),))
 
     def _step(self, record: Record, cause: Cause, ruling: Ruling, outputs: tuple[Output, ...]) -> Step:
         partition = record.position.partition

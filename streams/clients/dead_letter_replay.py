@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 
+from sluicegate.processors.burial import CUT_HEADER
 from sluicegate.processors.contract import Position, Record
 from sluicegate.processors.intake import KINDS
 from sluicegate.schemas.audit import AuditEntry
@@ -91,6 +92,10 @@ def prepare(letter: Record, to: str | None = None) -> Replay:
     if origin is None or origin.topic != stood_on:
         raise RefusedError(
             f"`{letter.position}` does not say where on `{stood_on}` it stood; it cannot be replayed"
+        )
+    if header_text(letter.headers, CUT_HEADER) is not None:
+        raise RefusedError(
+            f"`{letter.position}` was too large to be kept; the original is at `{origin}` while its topic keeps it"
         )
     topic = stood_on if to is None else to
     writer_of(topic)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sluicegate.processors.burial import dead_letter
 from sluicegate.processors.contract import Record
 from sluicegate.processors.release import Check
 from sluicegate.schemas.action import Action
@@ -61,9 +62,8 @@ def _write(work: Workplace, judgement: Judgement, own: OwnRecord | None) -> None
     elif judgement.read is None:
         record = judgement.record
         check = judgement.check or Check.UNREADABLE
-        marks = (("dlq-reason", check.encode()), ("dlq-origin", str(record.position).encode()))
-        headers = (*marks, *record.headers)
-        work.producer.produce(f"dlq.{record.position.topic}", 0, record.key or b"", record.value, headers)
+        dead = dead_letter(record, check)
+        work.producer.produce(dead.topic, 0, dead.key, dead.value, dead.headers)
 
 
 def _noted(work: Workplace, judgement: Judgement, own: OwnRecord | None) -> Claimed | None:

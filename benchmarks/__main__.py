@@ -13,6 +13,7 @@ from . import __doc__ as method
 from . import (
     lake,
     latency,
+    masking,
     others,
     profile,
     pure,
@@ -38,6 +39,7 @@ SECTIONS: Final[Mapping[str, Callable[[Effort], Iterator[Measure]]]] = {
     "others": others.measure,
     "profile": profile.measure,
     "lake": lake.measure,
+    "masking": masking.measure,
 }
 
 

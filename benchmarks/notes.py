@@ -18,15 +18,53 @@ _PROSE: Final = (
     "The plan was explained, questions were answered, and the patient agreed. ",
     "May resume a normal diet and light exercise as tolerated over the next weeks. ",
 )
-_FIRST: Final = (
-    "Amara Luis Nadia Peter Ingrid Tomas Keisha Hannah Viktor Mei Rosa Daniel Priya Oskar Leila Joan".split()
-)
-_LAST: Final = (
-    "Okafor Ramirez Petrov Lindqvist Nakamura Whitfield Kowalski Haddad Brennan Castellano Tran Osei".split()
-)
-_CITIES: Final = "Springfield Dayton Tucson Boise Albany Fresno Toledo Mobile".split()
+_FIRST: Final = [
+    "Amara",
+    "Luis",
+    "Nadia",
+    "Peter",
+    "Ingrid",
+    "Tomas",
+    "Keisha",
+    "Hannah",
+    "Viktor",
+    "Mei",
+    "Rosa",
+    "Daniel",
+    "Priya",
+    "Oskar",
+    "Leila",
+    "Joan",
+]
+_LAST: Final = [
+    "Okafor",
+    "Ramirez",
+    "Petrov",
+    "Lindqvist",
+    "Nakamura",
+    "Whitfield",
+    "Kowalski",
+    "Haddad",
+    "Brennan",
+    "Castellano",
+    "Tran",
+    "Osei",
+]
+_CITIES: Final = ["Springfield", "Dayton", "Tucson", "Boise", "Albany", "Fresno", "Toledo", "Mobile"]
 _STREETS: Final = ("Maple Street", "Oak Hill Road", "Lincoln Avenue", "Quarry Lane", "Harbor Drive")
-_MONTHS: Final = "January February March April June July August September October November December".split()
+_MONTHS: Final = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 @dataclass(slots=True)

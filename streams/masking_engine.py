@@ -3,6 +3,7 @@
 import hashlib
 import os
 import tempfile
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -12,14 +13,22 @@ from sluicegate.processors.masking.engine.scan import HyperscanScanner, Re2Scann
 from sluicegate.streams.kafka.jars import cache_folder
 
 
-def load_engine(*, words: bool = True, folder: Path | None = None) -> Engine:
-    """The engine with what this machine has: Hyperscan or else RE2, and with `words` the vocabulary for the closed world."""
+def load_engine(
+    *,
+    words: bool = True,
+    folder: Path | None = None,
+    before_building: Callable[[], None] = lambda: None,
+) -> Engine:
+    """The engine with what this machine has: Hyperscan or else RE2, and with `words` the vocabulary for the closed world.
+
+    The vocabulary is built at the first use, which takes seconds; `before_building` is called before that.
+    """
     scanner = load_scanner(folder)
     if not words:
         return Engine.of(scanner)
-    from sluicegate.streams.lexicon.building import build  # noqa: PLC0415 - only who looks for names has the lists
+    from sluicegate.streams.lexicon.cache import provide  # noqa: PLC0415 - only who looks for names has the lists
 
-    return Engine.of(scanner, build())
+    return Engine.of(scanner, provide(before_building=before_building).lexicon)
 
 
 def load_scanner(folder: Path | None = None) -> Scanner:

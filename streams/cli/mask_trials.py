@@ -13,7 +13,7 @@ from sluicegate.processors.masking.visible import visible
 from sluicegate.schemas.errors import ConfigurationError
 
 from .options import AsJson
-from .screen import fields, print_json, rows, say
+from .screen import fields, note, print_json, rows, say
 
 
 class Recognition(StrEnum):
@@ -61,7 +61,9 @@ def score(
     from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - as above
 
     del ner
-    told = mask_trials.score(load_engine(words=not rules_only), _profile(profile), gold)
+    told = mask_trials.score(
+        load_engine(words=not rules_only, before_building=_say_so), _profile(profile), gold
+    )
     if as_json:
         print_json(told)
         return
@@ -89,7 +91,9 @@ def explain(
     from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - as above
 
     read = sys.stdin.read() if text is None else text
-    spans, masked = mask_trials.explain(load_engine(words=not rules_only), _profile(profile), read)
+    spans, masked = mask_trials.explain(
+        load_engine(words=not rules_only, before_building=_say_so), _profile(profile), read
+    )
     if as_json:
         print_json({"spans": [one.to_json() for one in spans], "masked": masked})
         return
@@ -109,6 +113,10 @@ def _coloured(text: str, spans: list[tuple[int, int, str]]) -> Text:
         shown.append(visible(text[place:start])).append(visible(text[start:end]), _COLOURS[stage])
         place = end
     return shown.append(visible(text[place:]))
+
+
+def _say_so() -> None:
+    note("the vocabulary is built from its packages; this is done once and takes some seconds")
 
 
 def _profile(name: str) -> Profile:

@@ -35,6 +35,7 @@ from sluicegate.schemas.outcome import Outcome
 from sluicegate.schemas.receipt import Claim, Happened, Receipt
 
 from .driver import TopologyDriver
+from .log import MemoryLog
 
 Model = TypeVar("Model", bound=Wire)
 
@@ -57,13 +58,14 @@ class GateDriver:
         partitions: int = 2,
         window: Window | None = None,
         json_topics: frozenset[str] = frozenset(),
+        log: MemoryLog | None = None,
     ) -> None:
         self.operator = seeded_key("operator")
         self.gate_key = seeded_key("gate")
         trust = Trust(DEPLOYMENT, {self.operator.key_id: self.operator.public})
         self.topology = GateTopology(trust, partitions, "test", window or Window(), json_topics)
         self.driver: TopologyDriver[Tables] = TopologyDriver(
-            self.topology, partitions=partitions, key=self.gate_key
+            self.topology, partitions=partitions, key=self.gate_key, log=log
         )
         self._versions: dict[tuple[str, str], int] = {}
         self._count = 0

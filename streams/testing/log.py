@@ -25,6 +25,11 @@ class _Transaction:
     touched: dict[tuple[str, int], None] = field(default_factory=dict)
     progress: list[Progress] = field(default_factory=list)
 
+    @property
+    def is_committed(self) -> bool:
+        """Whether it has ended well."""
+        return self.state is _State.COMMITTED
+
 
 @dataclass(frozen=True, slots=True)
 class _Slot:

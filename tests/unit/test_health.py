@@ -10,7 +10,8 @@ import pytest
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.health import HealthServer, Readiness, Watched, Why, readiness, serving
 from sluicegate.streams.health.address import Address
-from sluicegate.streams.health.metrics import METRICS
+from sluicegate.streams.health.metrics import METRICS, Metrics
+from sluicegate.streams.runtime.aside import ADVICE, Aside, Cause
 from sluicegate.streams.runtime.status import PartitionStatus, SlotState, SlotStatus, WorkerStatus
 
 NOW_MS = 1_800_000_000_000
@@ -55,6 +56,11 @@ def ready(*slots: SlotStatus, shared: bool = False) -> Readiness:
     return readiness(slots, NOW_MS, partitions=2, shared=shared)
 
 
+def metrics_of(slot: SlotStatus) -> list[str]:
+    """The lines of `/metrics`."""
+    return Metrics([Watched("gate", Supervised(slot), 2)], lambda: NOW_MS).text().decode().splitlines()
+
+
 def with_partition(**changes: object) -> SlotStatus:
     """A slot whose partition 0 is not as it should be."""
     worker = replace(WORKER, partitions=(replace(PARTITION, **changes), WORKER.partitions[1]))  # type: ignore[arg-type]
@@ -94,6 +100,23 @@ def test_what_is_wrong_is_named(slot: SlotStatus, why: Why, partition: int | Non
     """Each trouble is the first reason, with the partition where it is one partition's."""
     reason = ready(slot).reasons[0]
     assert (reason.why, reason.partition) == (why, partition)
+
+
+@pytest.mark.parametrize("trying", [False, True])
+def test_a_partition_that_is_set_aside_is_stuck_and_says_why_and_until_when(*, trying: bool) -> None:
+    """Also while it is tried again; the code is for programs, the sentence says what to do."""
+    because = "the topology raised KeyError at actions-0@2"
+    aside = Aside(0, Cause.RAISED, because, 7, NOW_MS - 61_000, NOW_MS + 8_000, 4, trying)
+    slot = with_partition(running=False, aside=aside)
+    [reason] = ready(slot).reasons
+    assert (reason.why, reason.partition, reason.code) == (Why.STUCK, 0, "raised")
+    assert reason.said.startswith(f"set aside for 61 s, nothing is skipped, the others go on: {because}; ")
+    assert ADVICE[Cause.RAISED] in reason.said
+    assert reason.said.endswith("it is being tried again" if trying else "it is tried again in 8 s")
+    assert [line for line in metrics_of(slot) if line.startswith("sluicegate_partition_stuck{")] == [
+        'sluicegate_partition_stuck{partition="0",processor="gate"} 1.0',
+        'sluicegate_partition_stuck{partition="1",processor="gate"} 0.0',
+    ]
 
 
 def test_being_behind_for_a_moment_is_no_trouble() -> None:

@@ -62,7 +62,7 @@ def score(
 
     del ner
     told = mask_trials.score(
-        load_engine(words=not rules_only, before_building=_say_so), _profile(profile), gold
+        load_engine(words=not rules_only, before_building=_say_so), profile_named(profile), gold
     )
     if as_json:
         print_json(told)
@@ -92,7 +92,7 @@ def explain(
 
     read = sys.stdin.read() if text is None else text
     spans, masked = mask_trials.explain(
-        load_engine(words=not rules_only, before_building=_say_so), _profile(profile), read
+        load_engine(words=not rules_only, before_building=_say_so), profile_named(profile), read
     )
     if as_json:
         print_json({"spans": [one.to_json() for one in spans], "masked": masked})
@@ -119,7 +119,8 @@ def _say_so() -> None:
     note("the vocabulary is built from its packages; this is done once and takes some seconds")
 
 
-def _profile(name: str) -> Profile:
+def profile_named(name: str) -> Profile:
+    """The built-in profile of this name, or the one in this file."""
     if name in BUILT_IN:
         return BUILT_IN[name]
     path = Path(name)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from sluicegate.processors import audit
 from sluicegate.processors.burial import dead_letter
-from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
+from sluicegate.processors.contract import Due, Output, Put, Record, Step, StoreReader, StoreSpec, Transaction
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import Authentic, authenticate
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling, Send
@@ -36,6 +36,28 @@ from .submissions import Window
 
 SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record, and whether it can be trusted."""
+
+    record: Record
+    trusted: Authentic | DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """A record and what was decided about it."""
+
+    record: Record
+    cause: Cause
+    ruling: Ruling | DeadLetter
+
+    @property
+    def puts(self) -> tuple[Put, ...]:
+        """What changes in the stores; a dead letter touches none."""
+        return () if isinstance(self.ruling, DeadLetter) else self.ruling.puts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +98,29 @@ class GateTopology(OperatorTables):
 
     def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
         """One record of one input."""
+        ruled = self.decide(stores, tables, self.read(tables, record, now_ms), now_ms)
+        return Step(ruled.puts, self.write(ruled))
+
+    def read(self, tables: Tables, record: Record, now_ms: int) -> Read:
+        """Whether a record can be read and trusted."""
+        del now_ms
+        return Read(record, authenticate(record, tables, self.trust.deployment, self.partitions))
+
+    def decide(self, stores: StoreReader, tables: Tables, read: Read, now_ms: int) -> Ruled:
+        """What becomes of it."""
+        record, trusted = read.record, read.trusted
         cause = Cause(str(record.position), record.append_ms, now_ms)
-        trusted = authenticate(record, tables, self.trust.deployment, self.partitions)
-        if isinstance(trusted, Authentic):
-            ruling = self._rule(stores, tables, record, trusted, cause)
-        else:
-            ruling = trusted
+        if isinstance(trusted, DeadLetter):
+            return Ruled(record, cause, trusted)
+        return Ruled(record, cause, self._rule(stores, tables, record, trusted, cause))
+
+    def write(self, decided: Ruled) -> tuple[Output, ...]:
+        """The records that tell of it, its audit entry with the leaf last."""
+        record, cause, ruling = decided.record, decided.cause, decided.ruling
         leaf = audit.leaf_of(record)
         if isinstance(ruling, DeadLetter):
             return _bury(record, ruling.reason, cause, leaf, self.json_topics)
-        return _step(ruling, cause, record.position.partition, leaf, record.headers, self.json_topics)
+        return _outputs(ruling, cause, record.position.partition, leaf, record.headers, self.json_topics)
 
     def due(self, store: str, key: bytes, value: bytes) -> Due | None:
         """Reminder, deadline, lapse or lease of a pending action."""
@@ -113,7 +148,7 @@ class GateTopology(OperatorTables):
                 ruling = grants.lapse(held, cause)
             case _:
                 ruling = receipts.lose(held, cause)
-        return _step(ruling, cause, partition, None, (), self.json_topics)
+        return Step(ruling.puts, _outputs(ruling, cause, partition, None, (), self.json_topics))
 
     def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
         """Whether a closed marker has left the window."""
@@ -166,23 +201,23 @@ def _reconcile(
     )
 
 
-def _step(
+def _outputs(
     ruling: Ruling,
     cause: Cause,
     partition: int,
     leaf: audit.Fields | None,
     headers: Headers,
     json_topics: frozenset[str],
-) -> Step:
-    """Turn a ruling into store changes and records, its audit entry last."""
+) -> tuple[Output, ...]:
+    """Turn a ruling into records, its audit entry last."""
     trace = traceparent(headers)
     lane = ruling.lane or ""
-    outputs = tuple(
+    outputs = [
         _output(send, lane, cause.origin, ordinal, trace, json_topics)
         for ordinal, send in enumerate(ruling.sends)
-    )
+    ]
     entry = audit.entry_for(ruling, cause, partition, outputs, leaf)
-    return Step(ruling.puts, (*outputs, _entry_output(entry, lane, json_topics)))
+    return (*outputs, _entry_output(entry, lane, json_topics))
 
 
 def _output(
@@ -208,10 +243,10 @@ def _entry_output(entry: audit.Fields, key: str, json_topics: frozenset[str]) ->
 
 def _bury(
     record: Record, reason: Reason, cause: Cause, leaf: audit.Fields, json_topics: frozenset[str]
-) -> Step:
+) -> tuple[Output, Output]:
     """Original bytes to the dead letters, an entry to audit; no state, no outcome."""
     dead = dead_letter(record, reason.value)
     partition = record.position.partition
     ruling = Ruling(Event.DEAD_LETTER, {"reason": reason})
     entry = audit.entry_for(ruling, cause, partition, (dead,), leaf)
-    return Step((), (dead, _entry_output(entry, str(partition), json_topics)))
+    return dead, _entry_output(entry, str(partition), json_topics)

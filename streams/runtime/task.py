@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from sluicegate.processors.contract import Output, Record, Step, Topology, Transaction
+from sluicegate.processors.contract import Output, Phased, Record, Step, Topology, Transaction
 from sluicegate.schemas.errors import InvariantError
 
 from .stores import Stores
@@ -103,32 +103,58 @@ class Task(Generic[Tables]):
     def process(self, batch: Mapping[str, Sequence[Record]], now_ms: int) -> int:
         """Process the records of each source, in the topology's order of sources; how many.
 
-        Records below the position have been processed and are skipped. A topology that raises is an InvariantError that
+        Records below the position have been processed and are skipped. Of a phased topology each phase is done for all
+        records of a source before the next one. A topology that raises is an InvariantError that
         names the record's position and nothing else of it.
         """
-        tables, stores, process = self._in_force(), self.stores, self._topology.process
         entries = self._entries
         # INVARIANT: only the first source moves stream time. After a standstill the others may be read hours ahead of it,
         # and what a record still unread there must find would have expired before its turn.
         clock = self._topology.sources[0]
         for source in self._topology.sources:
-            position = self._positions[source]
-            for record in batch.get(source, ()):
-                offset = record.position.offset
-                if offset < position:
-                    continue
-                if source == clock:
-                    stores.stream_ms = max(stores.stream_ms, record.append_ms)
-                try:
-                    self._take(process(stores, tables, record, now_ms))
-                except Exception as error:
-                    raise InvariantError(
-                        f"the topology raised {type(error).__name__} at {record.position}; no record may make it raise"
-                    ) from error
-                position = offset + 1
-                self._entries += 1
-            self._positions[source] = position
+            records = _from(self._positions[source], batch.get(source, ()))
+            if not records:
+                continue
+            if isinstance(self._topology, Phased):
+                self._process_in_phases(self._topology, records, now_ms, moves_time=source == clock)
+            else:
+                self._process_each(records, now_ms, moves_time=source == clock)
+            self._positions[source] = records[-1].position.offset + 1
+            self._entries += len(records)
         return self._entries - entries
+
+    def _process_each(self, records: Sequence[Record], now_ms: int, *, moves_time: bool) -> None:
+        tables, stores, process = self._in_force(), self.stores, self._topology.process
+        record = records[0]
+        try:
+            for record in records:
+                if moves_time:
+                    stores.stream_ms = max(stores.stream_ms, record.append_ms)
+                self._take(process(stores, tables, record, now_ms))
+        except Exception as error:
+            raise _raised_at(record, error) from error
+
+    def _process_in_phases(
+        self, topology: Phased, records: Sequence[Record], now_ms: int, *, moves_time: bool
+    ) -> None:
+        tables, stores = self._in_force(), self.stores
+        record = records[0]
+        try:
+            reads = []
+            for record in records:
+                reads.append(topology.read(tables, record, now_ms))  # noqa: PERF401  # `record` is named if it raises
+            rulings = []
+            for record, read in zip(records, reads, strict=True):
+                if moves_time:
+                    stores.stream_ms = max(stores.stream_ms, record.append_ms)
+                decided = topology.decide(stores, tables, read, now_ms)
+                for change in decided.puts:
+                    stores.put(change)
+                rulings.append(decided)
+            for record, decided in zip(records, rulings, strict=True):  # noqa: B007  # likewise
+                self._outputs.extend(topology.write(decided))
+        except Exception as error:
+            raise _raised_at(record, error) from error
 
     def passed(self, source: str, position: int) -> None:
         """The consumer has gone over what is no record (markers, aborted records) up to `position`."""
@@ -242,3 +268,19 @@ class Task(Generic[Tables]):
         return tuple(
             Progress(source, self.partition, offset, metadata) for source, offset in self._positions.items()
         )
+
+
+def _from(position: int, records: Sequence[Record]) -> list[Record]:
+    """The records that have not been processed: each at or above the position behind the one before it."""
+    found = []
+    for record in records:
+        if record.position.offset >= position:
+            found.append(record)
+            position = record.position.offset + 1
+    return found
+
+
+def _raised_at(record: Record, error: Exception) -> InvariantError:
+    return InvariantError(
+        f"the topology raised {type(error).__name__} at {record.position}; no record may make it raise"
+    )

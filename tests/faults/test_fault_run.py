@@ -20,8 +20,9 @@ from faults.oracle.history import Effect, History, Needs
 from faults.oracle.judge import judge
 from faults.oracle.wire import Stored, read
 from faults.replaying import replay
-from faults.runs import shrink
+from faults.runs import Kept, Run, shrink
 from faults.schedule import Kind, schedule, without
+from sluicegate.schemas.errors import ConfigurationError
 
 pytestmark = [pytest.mark.broker, pytest.mark.once]
 
@@ -253,3 +254,21 @@ def test_shrinking_leaves_the_faults_that_are_needed() -> None:
 
     dropped = shrink(faults, still_fails)
     assert {fault.number for fault in faults} - dropped == culprits
+
+
+def test_a_run_that_was_cut_off_goes_on_with_its_next_round_and_no_other_run_does(tmp_path: Path) -> None:
+    """What rounds gave is kept at once; another seed or another commit begins anew."""
+    run = Run(seed=1, rounds=3, seconds=10.0)
+    kept = Kept(tmp_path / "rounds.jsonl", run, "abc")
+    assert kept.take_up() == []
+    kept.begin()
+    kept.add({"actions": 5})
+    assert Kept(tmp_path / "rounds.jsonl", run, "abc").take_up() == [{"actions": 5}]
+    for other in (
+        Kept(tmp_path / "rounds.jsonl", replace(run, seed=2), "abc"),
+        Kept(tmp_path / "rounds.jsonl", run, "d"),
+    ):
+        with pytest.raises(ConfigurationError, match="another run or commit"):
+            other.take_up()
+    assert run.plan(1).faults != run.plan(2).faults
+    assert [run.plan(number).brokers for number in range(3)] == [1, 1, 3]

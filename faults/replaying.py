@@ -107,7 +107,7 @@ class _Replay:
         step = self._topology.adopt(self._partition, before, tables, now_ms)
         if before is not None and step.outputs[0].value != recorded.value:
             self._task._tables = None  # noqa: SLF001
-        elif before is tables:
+        elif before is not None and before is tables:
             self._task._tables = Tables(positions=before.positions)  # noqa: SLF001
         self._task.adopt(tables, now_ms)
 

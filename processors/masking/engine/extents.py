@@ -200,9 +200,12 @@ def extension(text: bytes, start: int, end: int) -> Extent | None:
 # Dates and ages
 
 _MONTH_BEFORE: Final = re.compile(
-    rb"(?i)(?:(?:\b(?:mon|tues?|wed(?:nes)?|thurs?|fri|sat(?:ur)?|sun)(?:day)?\.?,? )?(?:the )?(?<![0-9.])[0-9]{1,2}(?:st|nd|rd|th)?(?: day)?(?: of |[ \-/.]{1,2})"
-    rb"|\b(?:mon|tues?|wed(?:nes)?|thurs?|fri|sat(?:ur)?|sun)(?:day)?\.?,? |(?:19|20)[0-9]{2}[ \-/])\Z"
+    rb"(?i)(?:(?:the )?(?<![0-9.])[0-9]{1,2}(?:st|nd|rd|th)?(?: day)?(?: of |[ \-/.]{1,2})"
+    rb"|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)\.?,? |(?:19|20)[0-9]{2}[ \-/])\Z"
 )
+_ENDS_DAY: Final = frozenset(b"0123456789dDfFhHnNsStTuUyY,.")
+"""Last signs of `14`, `1st`, `2nd`, `4th`, `of`, `day`, `Mon`, `Monday,`."""
+_JOINS_DAY: Final = frozenset(b" -/.")
 _MONTH_AFTER: Final = re.compile(
     rb"(?i)(?:\.?,?(?:[ \-/]|(?<=\.))(?:the )?[0-9]{1,2}(?:st|nd|rd|th)?\b(?! ?(?:mg|mcg|ml|%|:))(?:(?: ?- ?[0-9]{1,2}(?:st|nd|rd|th)?)?(?:,? ?(?:of )?(?:'[0-9]{2}|(?:19|20)[0-9]{2})|-[0-9]{2})\b)?"
     rb"|\.?,?[ \-/](?:of )?(?:(?:19|20)[0-9]{2}|'[0-9]{2})\b)"
@@ -242,7 +245,9 @@ _MONTHS: Final = 12
 
 def month(text: bytes, start: int, end: int) -> Extent | None:
     """Everything around the name of a month that belongs to a date; alone only what is surely a month."""
-    before = _MONTH_BEFORE.search(text, max(0, start - 32), start)
+    # Most months stand behind a word that can end no part of a date: not worth a search.
+    leads = start > 1 and text[start - 2] in _ENDS_DAY and text[start - 1] in _JOINS_DAY
+    before = _MONTH_BEFORE.search(text, max(0, start - 17), start) if leads else None
     begins = before.start() if before else start
     after = _MONTH_AFTER.match(text, end)
     stops = after.end() if after else end
@@ -266,10 +271,10 @@ def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
         return None
     if text[start - 1 : start] in {b"/", b".", b"-"} or _DAY_AFTER_UNITS.match(text, end):
         return None
-    if _DATE_CUE.search(text, max(0, start - 14), start):
-        return (start, end, None, 85)
-    scale = other in _SCALE_ENDS and int(one) <= int(other)
-    return None if scale or (one, other) == _HALF else (start, end, None, 60)
+    scale = (other in _SCALE_ENDS and int(one) <= int(other)) or (one, other) == _HALF
+    if scale and not _DATE_CUE.search(text, max(0, start - 14), start):
+        return None
+    return (start, end, None, 60)
 
 
 def timestamp(text: bytes, start: int, end: int) -> Extent | None:

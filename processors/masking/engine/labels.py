@@ -23,6 +23,10 @@ _UNIT: Final = re.compile(
     rb"(?i) ?(?:%|mg|mcg|ml|kg|g|mm|cm|units?|years?|yrs?|y/?o|months?|days?|weeks?|hours?|hrs?|times|patients?|cases|visits|of)\b"
 )
 _WORD: Final = re.compile(rb"[A-Za-z0-9]+[\-_/][A-Za-z0-9\-_/]{2,40}(?![a-z])|[A-Z]{4,24}(?![A-Za-z])")
+_REST_OF_VALUE: Final = re.compile(f"(?i){_REST}".encode())
+_LEADING: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz(-")
+_TRAILING: Final = b".-_/(*"
+_MOST_LETTERS: Final = 8
 _FEWEST_DIGITS: Final = 3
 _LONG_ENOUGH: Final = 5
 
@@ -57,25 +61,32 @@ class Label:
 
     def value(self, text: bytes, start: int, end: int) -> Extent | None:
         """The value from its first letter to its last digit, with the groups that follow it."""
+        begins = end - 1
+        first = max(start + 1, begins - _MOST_LETTERS)
+        while begins > first and text[begins - 1] in _LEADING:
+            begins -= 1
+        # Whatever the label and its marks are, this is no number of something: most values end here.
+        if text[begins - 1] not in _LEADING and (rest := _REST_OF_VALUE.match(text, end)):
+            shown = text[begins : rest.end()].rstrip(_TRAILING)
+            if _digits(shown) >= _LONG_ENOUGH and _UNIT.match(text, begins + len(shown)) is None:
+                return _without_brackets(begins, shown)
+        return self._weighed(text, start, end)
+
+    def _weighed(self, text: bytes, start: int, end: int) -> Extent | None:
         found = self.pattern.match(text, start)
         if found is None:
             return (end - 1, end, None, None)
-        begins, stops = found.span(5)
-        shown = found[5].rstrip(b".-_/(*")
-        stops = begins + len(shown)
-        if self._counts_something(found, shown, text, stops):
+        shown = found[5].rstrip(_TRAILING)
+        if self._counts_something(found, shown, text, found.start(5) + len(shown)):
             return None
-        if not shown.startswith(b"(0"):
-            begins += len(shown) - len(shown.lstrip(b"(-"))
-        return (begins, stops, None, None)
+        return _without_brackets(found.start(5), shown)
 
     def _counts_something(self, found: re.Match[bytes], shown: bytes, text: bytes, stops: int) -> bool:
-        digits = len(shown) - len(shown.translate(None, b"0123456789"))
         sure, number, sign, signs = found.group(1, 2, 3, 4)
         # INVARIANT: a shaped value behind a label with a mark is never left, whatever follows it.
         if number or sign or b":" in signs or b"#" in signs or b"=" in signs or _says_number(sure):
-            return digits < _FEWEST_DIGITS and _UNIT.match(text, stops) is not None
-        if digits < _FEWEST_DIGITS:
+            return _digits(shown) < _FEWEST_DIGITS and _UNIT.match(text, stops) is not None
+        if _digits(shown) < _FEWEST_DIGITS:
             return True
         if sure:
             return False
@@ -86,6 +97,17 @@ class Label:
         """A value in capitals or with hyphens, without any digit perhaps: `fingerprint template FP-ABCDEF`."""
         found = _WORD.match(text, end - 1)
         return None if found is None or found[0].islower() else (found.start(), found.end(), None, None)
+
+
+def _digits(shown: bytes) -> int:
+    return len(shown) - len(shown.translate(None, b"0123456789"))
+
+
+def _without_brackets(begins: int, shown: bytes) -> Extent:
+    if not shown.startswith(b"(0"):
+        begins += len(shown) - len(shown.lstrip(b"(-"))
+        return (begins, begins + len(shown.lstrip(b"(-")), None, None)
+    return (begins, begins + len(shown), None, None)
 
 
 def _says_number(label: bytes | None) -> bool:

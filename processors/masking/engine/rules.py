@@ -30,6 +30,7 @@ class Rule:
         check: sets extent, kind and confidence from the text around the trigger.
         confidence: percent, where the check says nothing else.
         caseless: whether capitals count as small letters.
+        yields: whether a match inside what other rules found whole is not looked at; it would say the same.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Rule:
     check: Check | None = None
     confidence: int = 80
     caseless: bool = False
+    yields: bool = False
 
 
 _TOP: Final = (
@@ -58,7 +60,7 @@ _REACH: Final = (
     Rule("email-dot", Kind.EMAIL, r" dot (?:com|org|net|edu|gov)\b", extents.dotted_email, 90, caseless=True),
     Rule("url", Kind.URL, "://", extents.url, 95),
     Rule("url-www", Kind.URL, r"\bwww\.[A-Za-z0-9]", extents.web_host, 95, caseless=True),
-    Rule("domain", Kind.URL, rf"\.(?:{_TOP})\b", extents.domain, 85),
+    Rule("domain", Kind.URL, rf"\.(?:{_TOP})\b", extents.domain, 85, yields=True),
     Rule("ip", Kind.IP, r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b(?:[:/][0-9]{1,5}\b)?", None, 95),
     Rule("ip6", Kind.IP, rf"\b(?:{_HEX4}:){{3,7}}:?{_HEX4}\b", None, 90),
     Rule("ip6-short", Kind.IP, rf"\b(?:{_HEX4}:){{1,6}}:(?:{_HEX4}\b)?(?::{_HEX4}\b){{0,5}}", extents.short_ip6, 85),
@@ -69,18 +71,18 @@ _REACH: Final = (
     Rule("phone-run", Kind.PHONE, rf"\b1?[2-9][0-9]{{2}}[2-9][0-9]{{6}}\b{_EXTENSION}", None, 60),
     Rule("phone-abroad", Kind.PHONE, r"\+ ?\(?[0-9]", extents.phone, 90),
     Rule("phone-00", Kind.PHONE, r"\b00[1-9][0-9]", extents.phone, 80),
-    Rule("phone-area", Kind.PHONE, r"\([0-9]{2,5}\) ?[0-9]{2}", extents.phone, 80),
-    Rule("phone-trunk", Kind.PHONE, r"\b0[0-9]{1,5}[ /\-][0-9]{2}", extents.phone, 80),
-    Rule("phone-local", Kind.PHONE, r"\b[2-9][0-9]{2}[ .\-][0-9]{4}\b", extents.local_phone, 60),
-    Rule("phone-pairs", Kind.PHONE, r"\b[0-9]{2,6}[ \-][0-9]{4,8}\b", extents.two_groups, 60),
-    Rule("phone-groups", Kind.PHONE, r"\b[0-9]{2,6}[ .\-][0-9]{2,6}[ .\-][0-9]{2}", extents.groups, 60),
+    Rule("phone-area", Kind.PHONE, r"\([0-9]{2,5}\) ?[0-9]{2}", extents.phone, 80, yields=True),
+    Rule("phone-trunk", Kind.PHONE, r"\b0[0-9]{1,5}[ /\-][0-9]{2}", extents.phone, 80, yields=True),
+    Rule("phone-local", Kind.PHONE, r"\b[2-9][0-9]{2}[ .\-][0-9]{4}\b", extents.local_phone, 60, yields=True),
+    Rule("phone-pairs", Kind.PHONE, r"\b[0-9]{2,6}[ \-][0-9]{4,8}\b", extents.two_groups, 60, yields=True),
+    Rule("phone-groups", Kind.PHONE, r"\b[0-9]{2,6}[ .\-][0-9]{2,6}[ .\-][0-9]{2}", extents.groups, 60, yields=True),
     Rule("extension", Kind.PHONE, r"\b(?:ext|extension|x)[. :]{0,2}[0-9]{2,6}\b", extents.extension, 70, caseless=True),
 )  # fmt: skip
 _DATES: Final = (
     Rule("date-numeric", Kind.DATE, rf"\b[0-9]{{1,4}} ?[/\-.] ?[0-9]{{1,2}} ?[/\-.] ?(?:[0-9]{{4}}|[0-9]{{2}})\b{_TIME}"),
     Rule("date-iso", Kind.DATE, r"\b(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:?[0-9]{2}", extents.timestamp, 95),
     Rule("date-compact", Kind.DATE, r"\b(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])\b", None, 70),
-    Rule("date-day", Kind.DATE, r"\b(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|[12][0-9]|3[01])\b", extents.day_of_month),
+    Rule("date-day", Kind.DATE, r"\b(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-9]|[12][0-9]|3[01])\b", extents.day_of_month, yields=True),
     Rule("date-month-year", Kind.DATE, r"\b(?:0?[1-9]|1[0-2])[/\-](?:19|20)[0-9]{2}\b"),
     Rule("date-year-month", Kind.DATE, r"\b(?:19|20)[0-9]{2}[/\-](?:0[1-9]|1[0-2])\b"),
     Rule("date-month", Kind.DATE, rf"\b(?:{_MONTH})\b", extents.month, caseless=True),

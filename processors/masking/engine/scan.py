@@ -25,6 +25,15 @@ _CODE_LIST: Final = 200
 """Bytes that a list of codes takes at most."""
 
 
+_SPACE: Final = ord(" ")
+_CLOSES: Final = np.zeros(256, bool)
+_CLOSES[np.frombuffer(b",;)]}>\"'\n\t\x1e", np.uint8)] = True
+_WORD: Final = np.zeros(256, bool)
+_WORD[np.frombuffer(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", np.uint8)] = True
+_DIGIT_OR_SIGN: Final = np.zeros(256, bool)
+_DIGIT_OR_SIGN[np.frombuffer(b"0123456789(+-/.", np.uint8)] = True
+
+
 class Matches(NamedTuple):
     """Where triggers matched: number of the rule, start, end; sorted by all three, outermost ones only."""
 
@@ -142,12 +151,28 @@ def scanner(rules: Sequence[Rule] = RULES) -> Scanner:
 
 def scan(batch: TextBatch, scanner: Scanner, tokens: Tokens | None = None) -> SpanTable:
     """Every span that a rule, or the shape of an identifier, gives; overlaps stay (`SpanTable.merged`)."""
-    found = scanner.matches(batch.text)
-    plain = np.array([rule.check is None and rule.kind is not None for rule in scanner.rules])[found.rule]
-    tables = [_plain(found, plain, scanner.rules), _checked(batch.text, found, ~plain, scanner.rules)]
+    rules, text = scanner.rules, batch.text
+    found = scanner.matches(text)
+    plain = np.array([rule.check is None and rule.kind is not None for rule in rules])[found.rule]
+    yields = np.array([rule.yields for rule in rules])[found.rule]
+    settled = SpanTable.joined([_plain(found, plain, rules), _checked(text, found, ~plain & ~yields, rules)])
+    open_ = yields & ~_inside(found, settled.merged(), batch)
     shapes = identifier_shapes(tokens or Tokens.of(batch), batch)
-    tables.append(_without_codes(shapes, _code_systems(found, scanner.rules), batch))
-    return SpanTable.joined(tables)
+    shapes = _without_codes(shapes, _code_systems(found, rules), batch)
+    return SpanTable.joined([settled, _checked(text, found, open_, rules), shapes])
+
+
+def _inside(found: Matches, settled: SpanTable, batch: TextBatch) -> NDArray[np.bool_]:
+    """Matches in spans that end where a word ends: a space, a closing sign or the end of a sentence follows."""
+    if not len(settled):
+        return np.zeros(len(found.rule), bool)
+    codes = batch.codes
+    after = codes[np.minimum(settled.end, len(codes) - 1)]
+    next_ = codes[np.minimum(settled.end + 1, len(codes) - 1)]
+    whole = _CLOSES[after] | (after == ord(".")) & ~_WORD[next_] | (after == _SPACE) & ~_DIGIT_OR_SIGN[next_]
+    number = np.maximum(np.searchsorted(settled.start, found.start, "right") - 1, 0)
+    within = (settled.start[number] <= found.start) & (found.end <= settled.end[number])
+    return np.asarray(within & whole[number])
 
 
 def _outermost(found: Sequence[int]) -> Matches:

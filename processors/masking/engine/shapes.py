@@ -16,8 +16,8 @@ from .batch import TextBatch
 from .span_table import SpanTable, Stage
 from .tokens import Tokens
 
-_DIGIT: Final = np.zeros(256, np.int32)
-_DIGIT[ord("0") : ord("9") + 1] = 1
+_ZERO: Final = np.uint8(ord("0"))
+_TEN: Final = np.uint8(10)
 _CAPITAL: Final = np.zeros(256, bool)
 _CAPITAL[ord("A") : ord("Z") + 1] = True
 _GLUE: Final = np.zeros(256, bool)
@@ -35,14 +35,14 @@ def identifier_shapes(tokens: Tokens, batch: TextBatch) -> SpanTable:
 
 
 def _near_digits(tokens: Tokens) -> "_Words":
-    """The words with a digit, and those beside one; nothing else can be part of an identifier's shape."""
+    """The words with a digit, and those that touch one; nothing else can be part of an identifier's shape."""
     counted = np.zeros(len(tokens.codes) + 1, np.int32)
-    np.cumsum(_DIGIT[tokens.codes], out=counted[1:])
+    np.cumsum(tokens.codes - _ZERO < _TEN, out=counted[1:])  # below `0` wraps around
     digits = counted[tokens.ends] - counted[tokens.starts]
-    near = digits > 0
-    near[1:] |= digits[:-1] > 0
-    near[:-1] |= digits[1:] > 0
-    chosen = np.flatnonzero(near)
+    has = digits > 0
+    touches = np.zeros(len(tokens) + 1, bool)
+    touches[1:-1] = (tokens.starts[1:] - tokens.ends[:-1] == 1) & (has[1:] | has[:-1])
+    chosen = np.flatnonzero(has | touches[1:] | touches[:-1])
     return _Words(tokens.codes, tokens.starts[chosen], tokens.ends[chosen], digits[chosen])
 
 

@@ -41,6 +41,9 @@ _PREFIXED: Final = re.compile(
     rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
 )
 _HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z")
+_CAPITAL_OR_DIGIT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_PARTICLES: Final = frozenset({b"of ", b"the ", b"de ", b"la ", b"del ", b"and "})
+_LONGEST_WORD: Final = 28
 _CASELESS_WINDOW: Final = 80
 _MILITARY: Final = re.compile(
     rb"(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b,?(?: [A-Z][A-Za-z]{1,24}){0,2},?(?: [0-9]{1,6})?,?(?: (?:Box|BOX) [0-9]{1,6})?(?:[,\n ]{1,3}(?:APO|FPO|DPO))?(?:[, ]{1,2}A[AEP]\b)?(?:[, ]{1,2}[0-9]{5}(?:-[0-9]{4})?)?"
@@ -50,6 +53,10 @@ _MILITARY_PART: Final = re.compile(rb"[0-9]|\b(?:APO|FPO|DPO|A[AEP])\b")
 
 def numbered(text: bytes, start: int, end: int) -> Extent | None:
     """House number, name, suffix, direction and unit; a bare capitalised name only before an unmistakable suffix."""
+    word = text.rfind(b" ", max(0, start - _LONGEST_WORD), max(0, start - 1)) + 1
+    beside_name = text[word] in _CAPITAL_OR_DIGIT or text[start : start + 1].islower()
+    if start == 0 or not (beside_name or text[word:start] in _PARTICLES):
+        return None
     suffix = text[start:end]
     capital = not suffix[:1].islower()
     strong = _IS_STRONG.match(suffix) is not None

@@ -8,10 +8,8 @@
   without closing the producer; its successor asks the log.
 """
 
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -22,6 +20,7 @@ from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.logs import get_logger
 
 from .task import Progress
+from .time_limit import within
 from .transaction import Blamed, MustAbort
 from .watchdog import Watchdog
 
@@ -199,19 +198,8 @@ class KafkaProducer:
 
         Seen after the broker was killed: it answered again, and the call went on waiting for minutes.
         """
-        done: Future[None] = Future()
-
-        def make() -> None:
-            try:
-                call()
-            except BaseException as error:  # noqa: BLE001  # raised again by who waits
-                done.set_exception(error)
-            else:
-                done.set_result(None)
-
-        threading.Thread(target=make, name="send-offsets", daemon=True).start()
         try:
-            done.result(self._call_s + _LATE_S)
+            within(self._call_s + _LATE_S, call)
         except TimeoutError as error:
             raise UnclearError("send offsets: the call does not return") from error
 

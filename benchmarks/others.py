@@ -1,4 +1,4 @@
-"""The same small routing on our runtime, on Quix Streams and on FastStream: one broker, one run, 6 partitions, one process.
+"""The same small routing in a bare loop, on our runtime, on Quix Streams and on FastStream: one broker, one run, 6 partitions, one process.
 
 Consume an action as JSON, decide by one rule, produce an outcome and an audit record. Quix Streams is told
 `processing_guarantee="exactly-once"`, once with its default `commit_interval` of 5 s and once with 0.1 s; FastStream has no
@@ -7,6 +7,7 @@ time of an open loop until the outcome is read under `read_committed`.
 """
 
 import json
+import multiprocessing
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from sluicegate.processors.contract import Output, Record, Step, StoreReader
 from sluicegate.streams.bench import Latencies
@@ -31,6 +32,7 @@ from sluicegate.streams.testing import PassThrough
 from sluicegate.streams.testing.cluster import Cluster
 from sluicegate.streams.testing.topologies import Seen
 
+from .bare import BATCH, MARKERS_S
 from .elsewhere.rule import entry, outcome, written
 from .machine import TREE, cpu_seconds
 from .measuring import Effort, Measure
@@ -48,16 +50,18 @@ LIMIT_S: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Who routes, and what it was told; `script` None is our own runtime."""
+    """Who routes, and what it was told; without `script` it is ours, or with `bare` the shortest loop there is."""
 
     name: str
     guarantee: str
     script: str | None = None
     module: str | None = None
     options: Mapping[str, float | int] = field(default_factory=dict)
+    bare: bool = False
 
 
 CONTENDERS: Final = (
+    Contender("bare transactional loop", "exactly once", bare=True),
     Contender("sluicegate runtime", "exactly once"),
     Contender("Quix Streams", "exactly once", "quix_router.py", "quixstreams"),
     Contender(
@@ -87,9 +91,37 @@ class Router(PassThrough):
         )
 
 
+def route_bare(connection: Connection) -> None:
+    """Main function of a process: the routing in the shortest loop that is transactional at all."""
+    producer = Producer(
+        {**connection.transactional_config("bare"), "queue.buffering.max.messages": 1_000_000}
+    )
+    producer.init_transactions(30)
+    outcomes, audit = connection.topic("outcomes"), connection.topic("audit")
+    consumer = Consumer(connection.reader_config())
+    consumer.assign([TopicPartition(connection.topic("actions"), number, 0) for number in range(PARTITIONS)])
+    committed_s = 0.0
+    while True:
+        first = consumer.poll(1)
+        if first is None:
+            continue
+        messages = [first, *consumer.consume(BATCH - 1, 0)]
+        time.sleep(max(0.0, committed_s + MARKERS_S - time.monotonic()))
+        producer.begin_transaction()
+        for message in messages:
+            action, partition = json.loads(message.value() or b"{}"), message.partition() or 0
+            producer.produce(outcomes, written(outcome(action)), message.key(), partition)
+            producer.produce(audit, written(entry(action)), message.key(), partition)
+        producer.flush(10)
+        positions = consumer.position(consumer.assignment())
+        producer.send_offsets_to_transaction(positions, consumer.consumer_group_metadata(), 10)
+        producer.commit_transaction(10)
+        committed_s = time.monotonic()
+
+
 def measure(effort: Effort) -> Iterator[Measure]:
     """Every row, as it is ready; who is not installed is left out, loudly."""
-    ours: tuple[Measure, ...] = ()
+    base: tuple[Measure, ...] = ()
     with temporary_broker(heap_mib=HEAP_MIB) as broker:
         for contender in CONTENDERS:
             version = _version(contender)
@@ -99,8 +131,8 @@ def measure(effort: Effort) -> Iterator[Measure]:
                 )
                 continue
             found = _contend(broker, contender, version, effort)
-            yield from (row.against(own) for row, own in zip(found, ours, strict=True)) if ours else found
-            ours = ours or found
+            yield from (row.against(below) for row, below in zip(found, base, strict=True)) if base else found
+            base = base or found
 
 
 def _version(contender: Contender) -> str | None:
@@ -161,6 +193,17 @@ def _nothing() -> Iterator[None]:
 @contextmanager
 def _running(cluster: Cluster, connection: Connection, contender: Contender) -> Iterator[Callable[[], int]]:
     """The process that routes, as a function that tells its number."""
+    if contender.bare:
+        loop = multiprocessing.get_context("spawn").Process(
+            target=route_bare, args=(connection,), daemon=True
+        )
+        loop.start()
+        try:
+            yield lambda: loop.pid or 0
+        finally:
+            loop.kill()
+            loop.join()
+        return
     if contender.script is None:
         ours = GateProcess(
             WorkerSpec(Router, cluster.connection("gate"), PARTITIONS, log_level=QUIET), workers=1

@@ -44,11 +44,11 @@ class Draft:
         """Each of the words is also that."""
         bits = int(classes)
         for word in words:
-            self.words[word] |= bits
+            self.words[fold_word(word)] |= bits
 
     def add_name(self, name: str, classes: Word) -> Iterator[str]:
         """A name of one word, or of two to four; gives back the single words."""
-        parts = sources.words_of(fold_word(name))
+        parts = sources.words_of(name)
         if len(parts) == 1:
             self.words[parts[0]] |= int(classes)
             yield parts[0]
@@ -80,8 +80,8 @@ def draft() -> Draft:
     made.add((word for word, rank in last.items() if rank <= _FREQUENT_SURNAMES), Word.FREQUENT_LAST)
     made.add((word for word, share in first.items() if share >= _FREQUENT_FIRST), Word.FREQUENT_FIRST)
     made.add((word for word, share in first.items() if share >= _USUAL_FIRST), Word.USUAL_FIRST)
-    made.add((w for n in foreign_first for w in {n, fold_word(n)}), Word.FIRST | Word.FOREIGN_NAME)
-    made.add((w for n in foreign_last for w in {n, fold_word(n)}), Word.LAST | Word.FOREIGN_NAME)
+    made.add(foreign_first, Word.FIRST | Word.FOREIGN_NAME)
+    made.add(foreign_last, Word.LAST | Word.FOREIGN_NAME)
     for words, classes in VOCABULARY:
         made.add(words.split(), classes)
     return made

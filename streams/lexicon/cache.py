@@ -11,6 +11,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -99,22 +100,25 @@ def load(path: Path) -> Lexicon:
     """
     with path.open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
-    view = memoryview(content)
-    start = len(_MARK) + _LENGTH
-    length = int.from_bytes(view[len(_MARK) : start], "big")
-    arrays = view[start + length :]
-    try:
-        if view[: len(_MARK)] != _MARK:
-            raise ValueError
-        header: dict[str, Any] = json.loads(bytes(view[start : start + length]))
-        if hashlib.sha256(arrays).hexdigest() != header["sha256"]:
-            raise ValueError
-    except (ValueError, KeyError) as damaged:
-        raise ConfigurationError(f"`{path}` is not a whole lexicon: remove it, it will be built again") from damaged
+    header, arrays = _checked(memoryview(content), path)
     tables = {name: _table(arrays, placed) for name, placed in header["tables"].items()}
     words = tables.pop("words")
     phrases = {int(name): table for name, table in tables.items()}
     return Lexicon(words, phrases, bytes.fromhex(header["digest"]))
+
+
+def _checked(content: memoryview, path: Path) -> tuple[dict[str, Any], memoryview]:
+    """The header and the arrays of a file, if it is one and whole."""
+    start = len(_MARK) + _LENGTH
+    length = int.from_bytes(content[len(_MARK) : start], "big")
+    arrays = content[start + length :]
+    header: dict[str, Any] = {}
+    if bytes(content[: len(_MARK)]) == _MARK:
+        with suppress(ValueError):
+            header = json.loads(bytes(content[start : start + length]))
+    if hashlib.sha256(arrays).hexdigest() != header.get("sha256"):
+        raise ConfigurationError(f"`{path}` is not a whole lexicon: remove it, it will be built again")
+    return header, arrays
 
 
 def _tables(lexicon: Lexicon) -> dict[str, HashTable]:

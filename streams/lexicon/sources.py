@@ -20,6 +20,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any, Final
 
+from sluicegate.processors.masking.engine.folding import fold_word
 from sluicegate.schemas.errors import ConfigurationError
 
 
@@ -114,8 +115,8 @@ def installed() -> dict[str, str]:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in small letters."""
-    return [word.lower() for word in _WORD.findall(text)]
+    """The words of a text in small letters, folded as text is searched; those of scripts without capitals are left out."""
+    return [word.lower() for word in _WORD.findall(fold_word(text)) if word.isascii()]
 
 
 def surnames() -> dict[str, int]:

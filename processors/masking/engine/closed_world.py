@@ -4,13 +4,11 @@ Rules run in groups. The order matters only in that later groups see what earlie
 names, then widening (a few rounds, for a name grows word by word), then institutions and streets, then widening once more.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from sluicegate.processors.masking.identifiers import Kind
 
 from .batch import TextBatch
 from .context import CONTEXT
@@ -32,17 +30,15 @@ RULES: Final[tuple[WordRule, ...]] = (*UNEXPLAINED, *CONTEXT, *WIDENING, *ORGANI
 """Every rule, for lists and ablations."""
 
 _GROUPS: Final = (
-    UNEXPLAINED,
-    CONTEXT,
-    WIDENING,
-    WIDENING,
-    WIDENING,
-    ORGANISATIONS,
-    WIDENING,
-    ORGANISATIONS,
+    (UNEXPLAINED, 1),
+    (CONTEXT, 1),
+    (WIDENING, 3),
+    (ORGANISATIONS, 1),
+    (WIDENING, 1),
+    (ORGANISATIONS, 1),
 )
+"""Groups of rules, and how often each may run; a round that finds nothing is the last."""
 _CONFIDENCE: Final = 60
-_NAME: Final = CODES[Kind.NAME]
 
 
 def closed_world(
@@ -78,14 +74,25 @@ def kinds_of_words(words: Words, *, without: Collection[str] = frozenset()) -> N
     kept = np.zeros(len(words), bool) if EPONYM_GUARD in without else eponyms(words)
     standing = Standing(words, kept, np.zeros(len(words), bool))
     kinds = np.zeros(len(words), np.uint8)
-    for group in _GROUPS:
-        for one in group:
-            if one.name in without:
-                continue
-            new = one.finds(words, standing) & ~standing.named & ~words.covered
-            kinds[new] = CODES[one.kind] + 1
-            standing.named |= new
+    caseless = bool(words.caseless.any())
+    for group, rounds in _GROUPS:
+        applied = [one for one in group if one.name not in without and (caseless or not one.caseless)]
+        for _ in range(rounds):
+            if not _round(words, standing, kinds, applied):
+                break
     return kinds
+
+
+def _round(words: Words, standing: Standing, kinds: NDArray[np.uint8], rules: Sequence[WordRule]) -> bool:
+    """Apply rules in order; whether they found a word that was not found before."""
+    grown = False
+    for one in rules:
+        new = np.flatnonzero(one.finds(words, standing) & ~standing.named & ~words.covered)
+        if len(new):
+            kinds[new] = CODES[one.kind] + 1
+            standing.named[new] = True
+            grown = True
+    return grown
 
 
 def _spans(words: Words, kinds: NDArray[np.uint8]) -> SpanTable:

@@ -78,7 +78,12 @@ class HashTable:
 
     @classmethod
     def of(cls, hashes: Hashes, classes: Classes) -> "HashTable":
-        """Build a table; equal hashes must not repeat."""
+        """Build a table.
+
+        Raises ValueError when a hash repeats (a word is listed twice) or there are too many combinations of classes.
+        """
+        if len(np.unique(hashes)) < len(hashes):
+            raise ValueError("a lexicon lists each word once")
         combinations, indices = np.unique(
             np.concatenate((np.zeros(1, np.uint64), classes)), return_inverse=True
         )

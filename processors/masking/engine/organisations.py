@@ -49,7 +49,7 @@ def institution(w: Words, found: Standing) -> Mask:
     return whole | tail & after(whole) & after(joined)
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, caseless=True)
 def caseless_institution(w: Words, _: Standing) -> Mask:
     """Where case tells nothing: up to five words between `at`, `in`, `from`, `to` and Hospital, Clinic, Center ..."""
     part = (
@@ -79,7 +79,7 @@ def _the(w: Words) -> Mask:
     return before(w.has(Word.WHERE)) & w.space & w.link & ~w.has(Word.WHERE)
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, caseless=True)
 def caseless_saint(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: `st.` before a found word."""
     return w.caseless & w.has(Word.SAINT) & after(w.dot | w.space) & after(found.named)

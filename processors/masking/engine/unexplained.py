@@ -59,19 +59,19 @@ def ordinary_word_as_name(w: Words, found: Standing) -> Mask:
     return w.title_case & found.ambiguous & ~w.sentence_start & w.frequent
 
 
-@rule()
+@rule(caseless=True)
 def caseless_name(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a listed name that is no ordinary word, frequent or of four letters."""
     return w.caseless & found.strong & ~w.has(Word.CLINICAL) & (w.frequent | (w.lengths >= _SHORT))
 
 
-@rule()
+@rule(caseless=True)
 def caseless_unknown(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a word of four letters or more that is in no list."""
     return w.caseless & found.unknown & (w.lengths >= _SHORT)
 
 
-@rule(Kind.PLACE)
+@rule(Kind.PLACE, caseless=True)
 def caseless_place(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a listed place of four letters or more that is no ordinary word."""
     long = (w.lengths >= _SHORT) | w.has(Word.STATE) & (w.lengths > 2)  # noqa: PLR2004 (nyc, but not uk)

@@ -43,7 +43,7 @@ def any_after_first(w: Words, found: Standing) -> Mask:
     return w.title_case & opened & ~_no_name(w) & ~w.has(Word.INSTITUTION) & ~w.link
 
 
-@rule()
+@rule(caseless=True)
 def caseless_after_first(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a listed name behind a found first name, unless it is a very common word."""
     opened = w.space & before(found.named & (w.has(Word.FIRST) | w.initial))
@@ -51,7 +51,7 @@ def caseless_after_first(w: Words, found: Standing) -> Mask:
     return w.caseless & w.name & opened & ~ordinary & (w.lengths > 2)  # noqa: PLR2004
 
 
-@rule()
+@rule(caseless=True)
 def caseless_pair(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a first name and a surname that are words too, side by side or with an initial behind."""
     ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
@@ -61,7 +61,7 @@ def caseless_pair(w: Words, found: Standing) -> Mask:
     return pair | before(pair) | first & after(w.space) & after(w.initial & w.stopped)
 
 
-@rule()
+@rule(caseless=True)
 def caseless_neighbour(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a word beside a found one, with a space or a hyphen, that no dictionary has."""
     strange = ~w.has(Word.COMMON | Word.CLINICAL) & ~w.link & (w.lengths > 2)  # noqa: PLR2004

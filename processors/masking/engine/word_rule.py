@@ -56,12 +56,16 @@ class WordRule:
     reason: str
     kind: SpanKind
     finds: Callable[[Words, Standing], Mask]
+    caseless: bool = False
+    """Only finds words whose case tells nothing: needless where there are none."""
 
 
-def rule(kind: SpanKind = Kind.NAME) -> Callable[[Callable[[Words, Standing], Mask]], WordRule]:
+def rule(
+    kind: SpanKind = Kind.NAME, *, caseless: bool = False
+) -> Callable[[Callable[[Words, Standing], Mask]], WordRule]:
     """A rule out of a function: its name is the rule's, its docstring the reason."""
 
     def made(finds: Callable[[Words, Standing], Mask]) -> WordRule:
-        return WordRule(finds.__name__.replace("_", "-"), finds.__doc__ or "", kind, finds)
+        return WordRule(finds.__name__.replace("_", "-"), finds.__doc__ or "", kind, finds, caseless)
 
     return made

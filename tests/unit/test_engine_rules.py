@@ -79,6 +79,11 @@ MASKED: tuple[tuple[SpanKind, str], ...] = (
     (Kind.STREET, "at [Bahnhofstrasse 12a] now"),
     (Kind.STREET, "at [Rue de la Paix 5] now"),
     (Kind.STREET, "send to [P.O. Box 771] now"),
+    (Kind.STREET, "at [12 Calle Mayor 5] now"),
+    (Kind.STREET, "at [96 Hausergasse 59] now"),
+    (Kind.STREET, "to [unit 9456 box 8731] now"),
+    (Kind.DATE, "seen [last December] there"),
+    (Kind.PHONE, "ask for extension [4471] please"),
     (Kind.ZIP, "in [OH 44101] now"),
     (Kind.ZIP, "zip code [44101] now"),
     (Kind.ZIP, "in [SW1A 1AA] now"),
@@ -107,6 +112,8 @@ LEFT = (
     "costs $12500 a year",
     "T2N0M0, stage 3",
     "metformin 500 mg",
+    "for about 15 months",
+    "taken x 20 years",
 )
 
 

@@ -8,9 +8,11 @@ from typing import Final, Self
 
 import numpy as np
 
+from sluicegate.processors.masking.identifiers import Kind
+
 from .batch import TextBatch
 from .closed_world import closed_world
-from .kinds import KINDS, SpanKind
+from .kinds import CODES, KINDS, SpanKind
 from .lexicon import Lexicon
 from .scan import Scanner, scan
 from .span_table import SpanTable
@@ -64,7 +66,8 @@ class Engine:
         seen = _without_own_forms(batch, surrogates)
         found = scan(seen, self.scanner).within(batch).merged()
         if self.lexicon is not None:
-            more = closed_world(seen, self.lexicon, found)
+            # Streets are told by the words around them too: cities, units and numbers beside them.
+            more = closed_world(seen, self.lexicon, found.take(found.kind != CODES[Kind.STREET]))
             found = SpanTable.joined([found, more.within(batch)]).merged()
         for finder in self.finders:
             found = SpanTable.joined([found, finder(seen, found).within(batch)]).merged()

@@ -191,9 +191,7 @@ _ANGLE: Final = re.compile(rb"(?i) ?(?:deg|/|to\b)")
 
 
 def extension(text: bytes, start: int, end: int) -> Extent | None:
-    """The digits of an extension of a telephone; a joint's has degrees, a factor stands behind a number."""
-    if text[start : start + 1] in b"xX" and not (text[start - 1 : start] == b" " and end - start > 3):  # noqa: PLR2004 (`x12`)
-        return None
+    """The digits of an extension of a telephone; a joint's has degrees."""
     return None if _ANGLE.match(text, end) else last_number(text, start, end)
 
 
@@ -219,6 +217,7 @@ _TIME_AFTER: Final = re.compile(
 _MONTH_LEAD: Final = re.compile(
     rb"(?i)\b(?:last|this|next|past|previous|early|mid|late|since|until|till|in|on|by|of|during|before|after|from|to|through|every|each|and|for|between)[ \-]\Z"
 )
+_WHICH_MONTH: Final = re.compile(rb"(?i)\b(?:last|this|next|past|previous) \Z")
 _LONG_MONTHS: Final = frozenset(
     b"january february april june july august september october november december".split()
 )
@@ -259,7 +258,8 @@ def month(text: bytes, start: int, end: int) -> Extent | None:
     word = text[start:end]
     capital = word[:1].isupper()
     if word.lower() in _LONG_MONTHS:
-        return (start, end, None, 60)
+        which = _WHICH_MONTH.search(text, max(0, start - 9), start)
+        return (which.start() if which else start, end, None, 60)
     led = _MONTH_LEAD.search(text, max(0, start - 10), start)
     return (start, end, None, 50) if capital and led and word.lower() in {b"may", b"march"} else None
 

@@ -76,7 +76,7 @@ _REACH: Final = (
     Rule("phone-local", Kind.PHONE, r"\b[2-9][0-9]{2}[ .\-][0-9]{4}\b", extents.local_phone, 60, yields=True),
     Rule("phone-pairs", Kind.PHONE, r"\b[0-9]{2,6}[ \-][0-9]{4,8}\b", extents.two_groups, 60, yields=True),
     Rule("phone-groups", Kind.PHONE, r"\b[0-9]{2,6}[ .\-][0-9]{2,6}[ .\-][0-9]{2}", extents.groups, 60, yields=True),
-    Rule("extension", Kind.PHONE, r"\b(?:ext|extension|x)[. :]{0,2}[0-9]{2,6}\b", extents.extension, 70, caseless=True),
+    Rule("extension", Kind.PHONE, r"\b(?:ext|extension)[. :]{0,2}[0-9]{2,6}\b", extents.extension, 70, caseless=True),
 )  # fmt: skip
 _DATES: Final = (
     Rule("date-numeric", Kind.DATE, rf"\b[0-9]{{1,4}} ?[/\-.] ?[0-9]{{1,2}} ?[/\-.] ?(?:[0-9]{{4}}|[0-9]{{2}})\b{_TIME}"),
@@ -118,11 +118,13 @@ _NUMBERS: Final = (
 )  # fmt: skip
 _ADDRESSES: Final = (
     Rule("street", Kind.STREET, rf"\b(?:{streets.SUFFIXES})\b", streets.numbered, 90, caseless=True),
-    Rule("street-german", Kind.STREET, r"[a-z](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
-    Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l')[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
+    Rule("street-german", Kind.STREET, r"[a-z ](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
+    Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l'|dalla|dello|degli|dall)[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
     Rule("unit", Kind.STREET, r"\b(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),
     Rule("unit-number", Kind.STREET, r"\b(?:p\.? ?o\.? ?box|apt|apartment|suite|room|flat|bldg)\.? #? ?[0-9]{1,6}[a-z]?\b", caseless=True),
     Rule("military", Kind.STREET, r"\b(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b[ ,A-Z]{0,4}[0-9A-Z]", streets.military, 85),
+    Rule("military-box", Kind.STREET, r"\b(?:psc|cmr|unit) [0-9]{1,6},? box [0-9]{1,6}\b", caseless=True),
+    Rule("military-region", Kind.STREET, r"\b(?:apo|fpo|dpo)[, ]{1,2}a[aep]\b", caseless=True),
     Rule("zip", Kind.ZIP, r"\b[0-9]{5}-[0-9]{4}\b", None, 85),
     Rule("zip-labelled", Kind.ZIP, r"\b(?:zip|postal|post)(?: ?code)?(?: is|:)? {0,2}[0-9]{3,6}(?:-[0-9]{4})?\b", extents.last_number, 95, caseless=True),
     Rule("zip-state", Kind.ZIP, r"\b[A-Z]{2}[,.]?[ \n]{1,3}[0-9]{5}(?:-[0-9]{4})?\b", None, 90),

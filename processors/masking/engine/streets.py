@@ -18,7 +18,7 @@ SUFFIXES: Final = (
 """Last words of a street's name (USPS Publication 28, appendix C1, and British ones)."""
 PREFIXES: Final = (
     "Rue|RUE|Via|VIA|Calle|CALLE|Rua|RUA|Viale|Piazza|Plaza|Avenida|AVENIDA|Avda|Av|Ul|Ulica|Boulevard|Chemin|Impasse|Allee|Quai"
-    "|Largo|Corso|Paseo|Camino|Carrera|Strada|Travessa|Praca|Vicolo|Cours|Route|ul|rue|via|calle|rua"
+    "|Largo|Corso|Paseo|Camino|Carrera|Strada|Travessa|Praca|Vicolo|Cours|Route|Avenue (?:de|du|des)|C/|ul|rue|via|calle|rua"
 )
 """First words of a street's name where it precedes the number."""
 
@@ -38,7 +38,7 @@ _NUMBER_AFTER: Final = re.compile(
 )
 _WORD_BEFORE: Final = re.compile(rb"(?:[A-Z][A-Za-z.'\-]{0,30} ?){0,3}[A-Za-z\-]{0,30}\Z")
 _PREFIXED: Final = re.compile(
-    rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
+    rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|dalla|dello|degli|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
 )
 _HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z")
 _CAPITAL_OR_DIGIT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
@@ -78,6 +78,9 @@ def named_with_number(text: bytes, start: int, end: int) -> Extent | None:
     before = _WORD_BEFORE.search(text, max(0, start - 60), start + 1)
     begins = before.start() if before else start
     number = _NUMBER_AFTER.match(text, text.rfind(b" ", start, end))
+    # Some write a number first as well.
+    first = _HOUSE_BEFORE.search(text, max(0, begins - 9), begins)
+    begins = first.start() if first else begins
     return (begins, number.end() if number else end, None, None)
 
 

@@ -97,7 +97,7 @@ def _writer(
         case ["null", {"type": "array"}]:
             raise TypeError("an optional array would be written as an absent one when it is empty")
         case ["null", inner]:
-            return _present(_writer(inner, named, record))
+            return _optional(_writer(inner, named, record))
         case {"type": "array", "items": items}:
             return _array(_writer(items, named, record))
         case {"type": "map", "values": values}:
@@ -108,11 +108,11 @@ def _writer(
             raise TypeError("a schema has a type that no model uses")
 
 
-def _present(write: Write) -> Write:
-    """The second branch of a union."""
+def _optional(write: Write) -> Write:
+    """Null, or the second branch of a union."""
     if write is _text:
-        return _present_text
-    return lambda value: b"\x02" + write(value)
+        return _optional_text
+    return lambda value: _NOTHING if value is None else b"\x02" + write(value)
 
 
 def _array(write: Write) -> Write:
@@ -162,8 +162,8 @@ def _text(value: str) -> bytes:
     return _bytes(value.encode())
 
 
-def _present_text(value: str) -> bytes:
-    return b"\x02" + _bytes(value.encode())
+def _optional_text(value: str | None) -> bytes:
+    return _NOTHING if value is None else b"\x02" + _bytes(value.encode())
 
 
 def _boolean(value: object) -> bytes:

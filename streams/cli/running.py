@@ -106,4 +106,6 @@ def status_line(slots: Sequence[SlotStatus]) -> Text:
         f"gate: {len(workers)} of {len(slots)} workers, {running} of {len(partitions)} partitions, "
         f"{pending} pending, {lag} behind, {sum(worker.records for worker in workers)} records"
     )
-    return Text(text + (f", {restarts} restarts" if restarts else ""))
+    stuck = sorted((each.partition, each.aside.cause.value) for each in partitions if each.aside is not None)
+    said = "".join(f", partition {number} stuck ({code})" for number, code in stuck)
+    return Text(text + said + (f", {restarts} restarts" if restarts else ""))

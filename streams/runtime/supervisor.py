@@ -63,7 +63,7 @@ class _Slot:
             self.works_since_s is not None
             and time.monotonic() - self.works_since_s >= SETTLED_S
             and self.worker is not None
-            and all(partition.running for partition in self.worker.partitions)
+            and all(each.running or each.aside is not None for each in self.worker.partitions)
         )
 
 

@@ -6,7 +6,7 @@ No stand-in is used for any claim about transactions: those are tested on a real
 from .driver import Crashed, ForeignTransaction, TopologyDriver
 from .gate_driver import GateDriver, seeded_key
 from .masking_driver import MaskingDriver
-from .topologies import Counter, PassThrough, Poison, Poisoned
+from .topologies import Counter, PassThrough, Poison, Poisoned, Unreadable
 
 __all__ = [
     "Counter",
@@ -18,5 +18,6 @@ __all__ = [
     "Poison",
     "Poisoned",
     "TopologyDriver",
+    "Unreadable",
     "seeded_key",
 ]

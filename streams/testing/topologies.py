@@ -182,6 +182,16 @@ class Poisoned(Counter):
         return Step()
 
 
+class Unreadable(Counter):
+    """Counts, but cannot read the state of keys that are a `Poison`: a version that forgot what an earlier one wrote."""
+
+    def due(self, store: str, key: bytes, value: bytes) -> Due | None:
+        """As of a count, or an error."""
+        if key in _POISONS:
+            raise ValueError(value)
+        return super().due(store, key, value)
+
+
 _TOO_LARGE: Final = 2 * 1024 * 1024
 _POISONS: Final = frozenset(poison.encode() for poison in Poison)
 

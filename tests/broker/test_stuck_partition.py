@@ -16,7 +16,7 @@ from sluicegate.streams.runtime.aside import Cause
 from sluicegate.streams.runtime.marks import ENOUGH
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.runtime.supervisor import Supervisor
-from sluicegate.streams.testing import Counter, Poison, Poisoned
+from sluicegate.streams.testing import Counter, Poison, Poisoned, Unreadable
 from sluicegate.streams.testing.cluster import Cluster
 
 pytestmark = pytest.mark.broker
@@ -133,6 +133,23 @@ def test_a_poison_holds_up_its_partition_only_until_it_is_cured(
     deployment.until(lambda: found(supervisor).ready, supervisor)
     assert stuck_by_metric(supervisor) == {"0": "0.0", "1": "0.0"}
     assert ended(supervisor) == 0
+
+
+def test_state_that_cannot_be_read_stops_its_partition_alone(deployment: Deployment) -> None:
+    """A version that cannot restore one partition works on the others; with the version before, that one goes on."""
+    before = deployment.supervisor(Counter)
+    deployment.write(STUCK, Poison.RAISE)
+    deployment.until(lambda: deployment.has(STUCK, Poison.RAISE), before)
+    assert ended(before) == 0
+    broken = deployment.supervisor(Unreadable)
+    deployment.write(STUCK, "a")
+    deployment.write(WELL, "1")
+    deployment.until(lambda: deployment.has(WELL, "1"), broken)
+    deployment.until(partial(is_stuck, Cause.RAISED, broken), broken)
+    assert (ended(broken), broken.status[0].restarts) == (0, 0)
+    again = deployment.supervisor(Counter)
+    deployment.until(lambda: deployment.has(STUCK, Poison.RAISE, "a"), again)
+    assert ended(again) == 0
 
 
 @pytest.mark.slow

@@ -4,13 +4,15 @@ import typer
 
 from sluicegate.streams.masking_workers import masking_spec
 
-from . import mask_lexicon, mask_trials
+from . import mask_file, mask_lexicon, mask_trials
 from .failures import Commands
 from .invocation import invocation
 from .options import FirstSlot, HttpAddress, LogAsJson, Quiet, Shared, Workers
 from .working import run_workers, start_logging
 
 app = typer.Typer(name="mask", cls=Commands, no_args_is_help=True)
+app.command()(mask_file.file)
+app.command()(mask_file.check)
 app.command()(mask_lexicon.lexicon)
 app.command()(mask_trials.score)
 app.command()(mask_trials.explain)

@@ -1,0 +1,121 @@
+"""Columns of text cells, as tables and CSV files have them: every cell by what the profile says of its column.
+
+A cell that holds JSON is walked like a record; equal cells of a column are searched once.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sluicegate.processors.masking.columns import Path
+from sluicegate.processors.masking.identifiers import Kind
+from sluicegate.processors.masking.json_tree import edited, read
+from sluicegate.processors.masking.profile import Column
+
+from .fields import FieldBatch, Masking
+from .records import Part, Place, Records, Walk, json_within
+
+Results = Callable[[], "list[str | None]"]
+"""What became of a column's cells, once the batch is masked."""
+
+_FRACTION: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,32}(?:[eE][-+]?[0-9]{1,3})?")
+
+
+class Cells:
+    """The columns of one batch: add all, mask once, ask for the results."""
+
+    def __init__(self, records: Records) -> None:
+        self._masking: Masking = records.masking
+        self._records = records
+        self._batch: FieldBatch = records.masking.batch()
+        self._walk = Walk(records, self._batch)
+
+    def add(
+        self,
+        path: Path,
+        values: "Sequence[str | None]",
+        owners: Sequence[int],
+        *,
+        column: Column | None = None,
+        are_numbers: bool = False,
+    ) -> Results:
+        """Add the cells of one column (None: null); `owners` says whose row each is, `column` what stands there by itself."""
+        found = self._masking.at(path, column)
+        if self._masking.keeps(found):
+            return lambda: list(values)
+        if self._masking.drops(found):
+            return lambda: [None] * len(values)
+        if isinstance(found.holds, Kind):
+            return self._typed(found, values, owners)
+        return self._read(found, path, values, are_numbers=are_numbers)
+
+    def add_records(self, path: Path, texts: "Sequence[str | None]", inherited: Column | None) -> Results:
+        """Add JSON of one place; its keys are judged like those of a record."""
+        nodes = [None if text is None else read(text) for text in texts]
+        self._records.judge_keys([node for node in nodes if node is not None], self._batch)
+        parts = [
+            []
+            if node is None
+            else list(
+                self._walk.parts(node, Place(path, inherited, listed=False, owner=self._walk.next_owner()))
+            )
+            for node in nodes
+        ]
+        return lambda: [
+            None if text is None else edited(text, self._walk.edits(some))
+            for text, some in zip(texts, parts, strict=True)
+        ]
+
+    def masked(self) -> None:
+        """Give every cell its result."""
+        self._batch.masked()
+        self._walk.judge_known_keys()
+
+    def _typed(self, column: Column, values: "Sequence[str | None]", owners: Sequence[int]) -> Results:
+        full = [number for number, value in enumerate(values) if value is not None and value.strip()]
+        group, first = self._batch.add_column(
+            column, [values[number] or "" for number in full], [owners[number] for number in full]
+        )
+
+        def results() -> list[str | None]:
+            masked = list(values)
+            for number, new in zip(full, group.results[first : first + len(full)], strict=True):
+                masked[number] = new
+            return masked
+
+        return results
+
+    def _read(
+        self, column: Column, path: Path, values: "Sequence[str | None]", *, are_numbers: bool
+    ) -> Results:
+        weights = Counter(value for value in values if value is not None and value.strip())
+        json_parts: dict[str, list[Part]] = {}
+        texts: list[str] = []
+        numbers: list[str] = []
+        for value in weights:
+            if are_numbers or _FRACTION.fullmatch(value):
+                numbers.append(value)
+            elif (node := json_within(value)) is not None:
+                self._records.judge_keys([node], self._batch)
+                place = Place(path, column, listed=False, owner=self._walk.next_owner())
+                json_parts[value] = list(self._walk.parts(node, place))
+            else:
+                texts.append(value)
+        added = [
+            (some, *self._batch.add_column(
+                column, some, [0] * len(some), weights=[weights[value] for value in some], is_number=is_number
+            ))
+            for some, is_number in ((texts, False), (numbers, True))
+            if some
+        ]  # fmt: skip
+
+        def results() -> list[str | None]:
+            made: dict[str | None, str | None] = {
+                value: edited(value, self._walk.edits(parts)) for value, parts in json_parts.items()
+            }
+            for some, group, first in added:
+                made.update(zip(some, group.results[first : first + len(some)], strict=True))
+            return [made.get(value, value) for value in values]
+
+        return results

@@ -203,6 +203,7 @@ _MONTH_BEFORE: Final = re.compile(
 )
 _ENDS_DAY: Final = frozenset(b"0123456789dDfFhHnNsStTuUyY,.")
 """Last signs of `14`, `1st`, `2nd`, `4th`, `of`, `day`, `Mon`, `Monday,`."""
+_BEGINS_DAY: Final = frozenset(bytes([code]) for code in b"0123456789' toTO")
 _JOINS_DAY: Final = frozenset(b" -/.")
 _MONTH_AFTER: Final = re.compile(
     rb"(?i)(?:\.?,?(?:[ \-/]|(?<=\.))(?:the )?[0-9]{1,2}(?:st|nd|rd|th)?\b(?! ?(?:mg|mcg|ml|%|:))(?:(?: ?- ?[0-9]{1,2}(?:st|nd|rd|th)?)?(?:,? ?(?:of )?(?:'[0-9]{2}|(?:19|20)[0-9]{2})|-[0-9]{2})\b)?"
@@ -237,7 +238,6 @@ _WORDED_BIRTH: Final = re.compile(
 _STAMP: Final = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+\-][0-9]{2}:?[0-9]{2})?"
 )
-_SCALE_ENDS: Final = frozenset({b"5", b"6", b"10"})
 _HALF: Final = (b"1", b"2")
 _MONTHS: Final = 12
 
@@ -248,7 +248,7 @@ def month(text: bytes, start: int, end: int) -> Extent | None:
     leads = start > 1 and text[start - 2] in _ENDS_DAY and text[start - 1] in _JOINS_DAY
     before = _MONTH_BEFORE.search(text, max(0, start - 17), start) if leads else None
     begins = before.start() if before else start
-    after = _MONTH_AFTER.match(text, end)
+    after = _MONTH_AFTER.match(text, end) if text[end + 1 : end + 2] in _BEGINS_DAY else None
     stops = after.end() if after else end
     if before and not after and (year := _YEAR_AFTER.match(text, end)):
         after, stops = year, year.end()
@@ -265,16 +265,21 @@ def month(text: bytes, start: int, end: int) -> Extent | None:
 
 
 def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
-    """Month and day; a scale (`4/10`, `2/6`), a fraction or a part of something longer is no date, unless a word says so."""
+    """Month and day, unless it is a half, a measure or a part of something longer."""
     one, other = text[start:end].split(b"/")
     if int(one) > _MONTHS and int(other) > _MONTHS:
         return None
     if text[start - 1 : start] in {b"/", b".", b"-"} or _DAY_AFTER_UNITS.match(text, end):
         return None
-    scale = (other in _SCALE_ENDS and int(one) <= int(other)) or (one, other) == _HALF
-    if scale and not _DATE_CUE.search(text, max(0, start - 14), start):
+    return None if (one, other) == _HALF else (start, end, None, 60)
+
+
+def day_or_scale(text: bytes, start: int, end: int) -> Extent | None:
+    """The same where the second number may end a scale: a date only behind a word that says so, or of a later month."""
+    one, other = text[start:end].split(b"/")
+    if int(one) <= int(other) and not _DATE_CUE.search(text, max(0, start - 14), start):
         return None
-    return (start, end, None, 60)
+    return day_of_month(text, start, end)
 
 
 def timestamp(text: bytes, start: int, end: int) -> Extent | None:

@@ -36,14 +36,23 @@ def identifier_shapes(tokens: Tokens, batch: TextBatch) -> SpanTable:
 
 def _near_digits(tokens: Tokens) -> "_Words":
     """The words with a digit, and those that touch one; nothing else can be part of an identifier's shape."""
-    counted = np.zeros(len(tokens.codes) + 1, np.int32)
-    np.cumsum(tokens.codes - _ZERO < _TEN, out=counted[1:])  # below `0` wraps around
-    digits = counted[tokens.ends] - counted[tokens.starts]
-    has = digits > 0
-    touches = np.zeros(len(tokens) + 1, bool)
-    touches[1:-1] = (tokens.starts[1:] - tokens.ends[:-1] == 1) & (has[1:] | has[:-1])
-    chosen = np.flatnonzero(has | touches[1:] | touches[:-1])
-    return _Words(tokens.codes, tokens.starts[chosen], tokens.ends[chosen], digits[chosen])
+    places = np.flatnonzero(tokens.codes - _ZERO < _TEN)  # below `0` wraps around
+    if not len(places):
+        nothing = np.zeros(0, np.int64)
+        return _Words(tokens.codes, nothing, nothing, nothing)
+    first = np.flatnonzero(np.append(True, np.diff(places) > 1))
+    runs = np.diff(np.append(first, len(places)))
+    starts, ends = tokens.starts, tokens.ends
+    owner = np.searchsorted(starts, places[first], "right") - 1
+    counted = np.zeros(len(tokens), np.int64)
+    np.add.at(counted, owner, runs)
+    near = counted > 0
+    numbered = np.flatnonzero(near)
+    after, before = np.minimum(numbered + 1, len(tokens) - 1), np.maximum(numbered - 1, 0)
+    near[after[(starts[after] - ends[numbered] == 1) & _GLUE[tokens.codes[ends[numbered]]]]] = True
+    near[before[(starts[numbered] - ends[before] == 1) & _GLUE[tokens.codes[starts[numbered] - 1]]]] = True
+    chosen = np.flatnonzero(near)
+    return _Words(tokens.codes, starts[chosen], ends[chosen], counted[chosen])
 
 
 class _Words:
@@ -54,7 +63,7 @@ class _Words:
         codes: NDArray[np.uint8],
         starts: NDArray[np.int64],
         ends: NDArray[np.int64],
-        digits: NDArray[np.int32],
+        digits: NDArray[np.int64],
     ) -> None:
         self.starts, self.ends, self.digits = starts, ends, digits
         self.length = ends - starts

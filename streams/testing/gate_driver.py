@@ -12,7 +12,9 @@ Everything is signed and checked as in production; only the topics are in memory
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy, deepcopy
 from dataclasses import replace
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from sluicegate.processors.contract import Position, Record
@@ -43,6 +45,7 @@ DEPLOYMENT: Final = "test"
 ISSUER: Final = "https://login.test"
 
 
+@cache
 def seeded_key(name: str) -> PrivateKey:
     """A key that derives from a name: the same in every run, so replays compare byte by byte. Never for production."""
     return PrivateKey.from_seed(sha256(b"sluicegate test key", name.encode()))
@@ -58,14 +61,13 @@ class GateDriver:
         partitions: int = 2,
         window: Window | None = None,
         json_topics: frozenset[str] = frozenset(),
-        log: MemoryLog | None = None,
     ) -> None:
         self.operator = seeded_key("operator")
         self.gate_key = seeded_key("gate")
         trust = Trust(DEPLOYMENT, {self.operator.key_id: self.operator.public})
         self.topology = GateTopology(trust, partitions, "test", window or Window(), json_topics)
         self.driver: TopologyDriver[Tables] = TopologyDriver(
-            self.topology, partitions=partitions, key=self.gate_key, log=log
+            self.topology, partitions=partitions, key=self.gate_key
         )
         self._versions: dict[tuple[str, str], int] = {}
         self._count = 0
@@ -73,6 +75,14 @@ class GateDriver:
         self.publish(DocumentKind.GATE, "gate", document.Gate(key=self.gate_key.public.text))
         if policy:
             self.policy("policy", policy)
+
+    def beside(self, topology: GateTopology, log: MemoryLog) -> "GateDriver":
+        """The same people and operators, in the same state, over another log that holds what this one does."""
+        other: GateDriver = copy(self)
+        other.topology = topology
+        other.driver = TopologyDriver(topology, partitions=topology.partitions, key=self.gate_key, log=log)
+        other._versions, other._groups = dict(self._versions), deepcopy(self._groups)  # its own class
+        return other
 
     # --- operators ---
 

@@ -8,18 +8,20 @@ python -m sluicegate.streams.testing.simulation --seed 17 --shrink
 
 import argparse
 import json
-import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
+from multiprocessing import get_context
 from typing import Final
 
 from rich.progress import Progress
 
 from .events import events_of
 from .shrinking import shrink
-from .simulator import EVENTS, Mode, Result, simulate
+from .simulator import EVENTS, Mode, Result, be_silent, simulate
 
 MOST_FAILURES: Final = 10
 """Failing seeds after which a run ends."""
@@ -28,14 +30,14 @@ MOST_FAILURES: Final = 10
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 when everything held, 1 when something did not."""
     asked = _parser().parse_args(arguments)
-    logging.getLogger("sluicegate").setLevel(logging.CRITICAL)  # simulated outages are no news
+    be_silent()
     mode = Mode(asked.mode)
     if asked.seed is not None:
         return _one(asked.seed, mode, asked.events, trace=asked.trace, shorter=asked.shrink)
     first, _, last = asked.seeds.partition(":")
     seeds = range(int(first), int(last or int(first) + 1))
     began_s = time.monotonic()
-    results = _run(seeds, mode, asked.events, quiet=asked.json)
+    results = _run(seeds, mode, asked.events, asked.workers, quiet=asked.json)
     spent_s = time.monotonic() - began_s
     if asked.json:
         sys.stdout.write(json.dumps(_summary(results, mode, spent_s)) + "\n")
@@ -53,17 +55,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--mode", choices=[mode.value for mode in Mode], default=Mode.SAFETY.value)
     parser.add_argument("--events", type=int, default=EVENTS, help="how many events a seed has")
+    parser.add_argument("--workers", type=int, default=1, help="how many processes share the seeds")
     parser.add_argument("--trace", action="store_true", help="tell what happens, with --seed")
     parser.add_argument("--shrink", action="store_true", help="drop events that do not matter, with --seed")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     return parser
 
 
-def _run(seeds: range, mode: Mode, length: int, *, quiet: bool) -> list[Result]:
+def _run(seeds: range, mode: Mode, length: int, workers: int, *, quiet: bool) -> list[Result]:
     results: list[Result] = []
-    with Progress(disable=quiet or not sys.stderr.isatty(), transient=True) as progress:
-        for seed in progress.track(seeds, description=f"{mode.value}"):
-            results.append(simulate(seed, mode, length=length))
+    one = partial(simulate, mode=mode, length=length)
+    with ExitStack() as stack:
+        running: Iterable[Result] = map(one, seeds)
+        if workers > 1:
+            pool = stack.enter_context(get_context("spawn").Pool(workers, be_silent))
+            running = pool.imap(one, seeds, chunksize=10)
+        progress = stack.enter_context(Progress(disable=quiet or not sys.stderr.isatty(), transient=True))
+        for result in progress.track(running, total=len(seeds), description=mode.value):
+            results.append(result)
             if sum(not result.ok for result in results) >= MOST_FAILURES:
                 break
     return results

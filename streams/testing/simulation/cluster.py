@@ -76,6 +76,11 @@ class SimulatedCluster(MemoryLog):
         self.holders: dict[int, str] = {}
         """Which member has it."""
 
+    def begin_with(self, log: MemoryLog) -> None:
+        """Hold what this log holds."""
+        for place, slots in log._slots.items():  # noqa: SLF001  # of our own kind
+            self._slots[place] = list(slots)
+
     # --- transactions ---
 
     def init(self, name: str) -> int:

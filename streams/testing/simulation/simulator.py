@@ -1,9 +1,12 @@
 """Run one seed: its events, then an end without faults, then what must hold."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from sluicegate.streams.logs import LOGGER
 
 from .checks import Broken, check_end, open_actions, unanswered
 from .events import Event, events_of
@@ -77,6 +80,11 @@ def simulate(
         world.met_open,
         sum(worker.records for worker in world.workers),
     )
+
+
+def be_silent() -> None:
+    """Log nothing: simulated outages are no news."""
+    logging.getLogger(LOGGER).setLevel(logging.CRITICAL)
 
 
 def _end(world: World, mode: Mode, seed: int) -> list[Broken]:

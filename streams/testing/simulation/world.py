@@ -1,6 +1,7 @@
 """A deployment in memory: agents, people, executors, workers of the gate, and everything that can happen to them."""
 
 from collections.abc import Callable
+from functools import cache
 from random import Random
 from typing import Any, Final
 
@@ -69,11 +70,12 @@ class World:
         self._note = note
         self._standing: set[int] = set()
         self._greedy = Greedy(0)
-        self.people = GateDriver(partitions=PARTITIONS, log=self.cluster)
-        self._enrol()
-        self.cluster.now_ms += 3_000
-        given = self.people.topology
+        enrolled = _enrolled()
+        given = enrolled.topology
         self.topology = CachedGate(given.trust, PARTITIONS, "simulated", given.window, given.json_topics)
+        self.cluster.begin_with(enrolled.driver.log)
+        self.cluster.now_ms += 3_000
+        self.people = enrolled.beside(self.topology, self.cluster)
         self.workers = [
             GateWorker(self.topology, self.cluster, slot, PARTITIONS, self.people.gate_key)
             for slot in range(WORKERS)
@@ -549,18 +551,23 @@ class World:
             found += self.cluster.read(topic, partition)[0][-5:]
         return found
 
-    def _enrol(self) -> None:
-        for person in PEOPLE:
-            self.people.person(person, accounts=2 if person == "p-ann" else 1)
-        for group, members in MEMBERS.items():
-            self.people.publish(DocumentKind.GROUP, group, document.Group(members=tuple(sorted(members))))
-        for agent, owner in OWNERS.items():
-            self.people.agent(agent, owners=[owner])
-        self.people.executor("crm", types=_CRM_TYPES, reconcilers=("privacy",), lease_ms=LEASE_MS)
-        self.people.executor(
-            "mailer", types=("mail.send",), reconcilers=("privacy",), grant_life_ms=1_000, lease_ms=1_000
-        )
-        self.people.policy("policy", policy(stricter=False))
+
+@cache
+def _enrolled() -> GateDriver:
+    """Everybody's documents, signed once: every simulation begins with the same."""
+    people = GateDriver(partitions=PARTITIONS)
+    for person in PEOPLE:
+        people.person(person, accounts=2 if person == "p-ann" else 1)
+    for group, members in MEMBERS.items():
+        people.publish(DocumentKind.GROUP, group, document.Group(members=tuple(sorted(members))))
+    for agent, owner in OWNERS.items():
+        people.agent(agent, owners=[owner])
+    people.executor("crm", types=_CRM_TYPES, reconcilers=("privacy",), lease_ms=LEASE_MS)
+    people.executor(
+        "mailer", types=("mail.send",), reconcilers=("privacy",), grant_life_ms=1_000, lease_ms=1_000
+    )
+    people.policy("policy", policy(stricter=False))
+    return people
 
 
 def _with_key_id(headers: Any, agent: str, other: str) -> Any:

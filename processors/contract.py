@@ -7,7 +7,7 @@ the same stores and the same bytes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from sluicegate.schemas.envelope import Headers
 
@@ -38,8 +38,7 @@ class Record:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """One record to write, to this task's own partition of `topic`, in order.
 
     `signed` asks the runtime to add the gate's signature at the commit (one root over all of a transaction's grants).
@@ -52,8 +51,7 @@ class Output:
     signed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """One change of a store: the new value, or None to delete."""
 
     store: str
@@ -61,8 +59,7 @@ class Put:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one input changes: stores and outputs, committed together or not at all."""
 
     puts: tuple[Put, ...] = ()

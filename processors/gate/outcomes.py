@@ -3,7 +3,7 @@
 Stores: pending, closed.  Sinks: outcomes.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sluicegate.processors.contract import Put
 from sluicegate.processors.ruling import Cause, Send
@@ -24,8 +24,7 @@ PHASE_OUTCOMES: dict[Phase, OutcomeKind] = {
 """What an agent is told while an action is not closed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """The action an outcome is about. `action_digest` is that of the record it answers."""
 
     action_id: str

@@ -40,7 +40,13 @@ class Window:
 
 def content_digest(action: Action) -> bytes:
     """What makes two records the same action: everything but nonce and creation time."""
-    return sha256(canonical_json(action.model_dump(mode="python", exclude={"nonce", "created_at_ms"})))
+    on_behalf_of = action.on_behalf_of
+    content = {
+        **action.__dict__,
+        "on_behalf_of": None if on_behalf_of is None else on_behalf_of.__dict__,
+    }
+    del content["nonce"], content["created_at_ms"]
+    return sha256(canonical_json(content))
 
 
 def submit(

@@ -14,6 +14,7 @@ Tables: policies, identities, controls.  Sinks: approvals, execution.<executor>,
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sluicegate.processors import audit
 from sluicegate.processors.burial import dead_letter
@@ -38,16 +39,14 @@ SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A record, and whether it can be trusted."""
 
     record: Record
     trusted: Authentic | DeadLetter
 
 
-@dataclass(frozen=True, slots=True)
-class Ruled:
+class Ruled(NamedTuple):
     """A record and what was decided about it."""
 
     record: Record

@@ -280,7 +280,8 @@ class KafkaProducer:
             return ConfigurationError(f"`{self._connection.user}` may not use the transactional id `{name}`")
         if error.code() in _FENCED:
             return UnclearError(
-                f"{doing}: another worker has taken the transactional id of slot {self._slot}; "
+                f"{doing}: the transactional id of slot {self._slot} is no longer this worker's: it stood still "
+                "for longer than a transaction may last, or another worker has taken it; if it happens again, "
                 "give every host slots of its own"
             )
         return UnclearError(f"{doing}: {error.name()}")

@@ -1,6 +1,7 @@
 """From lists of words to classes of words: what the sources say together about each."""
 
 import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from sluicegate.processors.masking.engine.lexicon import PHRASE_LENGTHS, HashTab
 from . import sources
 from .vocabulary import STATES_BY_SHORT_NAME, VOCABULARY
 
-BUILDER_VERSION: Final = 1
+BUILDER_VERSION: Final = 2
 """Part of the cache's key: raise it when the same packages give other classes."""
 
 # Frequencies are logarithms of occurrences in 10**12 words, as of Google Books (`sources.frequencies`).
@@ -26,11 +27,15 @@ _COMMON_SURNAMES: Final = 300
 _FREQUENT_SURNAMES: Final = 3000
 _FREQUENT_FIRST: Final = 0.004
 _USUAL_FIRST: Final = 0.002
+_OF_ONE_PERCENT: Final = 4.46
+"""How frequent a first name is that one per cent of women or of men bear: the median over those that are no words."""
+_EXPLAINED_BY_BEARERS: Final = 0.45
+_MOSTLY_BY_BEARERS: Final = 0.75
+_BORNE: Final = 0.02
 _CITY_OF_ONE_WORD: Final = 15_000
 _LESS_ABROAD: Final = 10
 _SHORTEST_STEM: Final = 3
 _CLINICAL_DESPITE_NAME: Final = 2
-_KNOWN_DRUG: Final = 3.0
 
 
 @dataclass(slots=True)
@@ -72,6 +77,8 @@ def draft() -> Draft:
     places = _add_places(made)
     common = _common_words(sources.dictionary(), frequency, names, last, first)
     common |= _add_clinical(made, common, names, places)
+    common -= _explained_by_bearers(first, frequency, _EXPLAINED_BY_BEARERS)
+    made.add(_explained_by_bearers(first, frequency, _MOSTLY_BY_BEARERS), Word.MOSTLY_FIRST)
     made.add(common, Word.COMMON)
     made.add((w for w in frequency if w not in names and w not in places), Word.KNOWN)
     made.add((w for w in common if frequency.get(w, 0) >= _VERY_COMMON), Word.VERY_COMMON)
@@ -119,6 +126,15 @@ def _common_words(
             ):
                 inflected.add(form)
     return common | inflected
+
+
+def _explained_by_bearers(first: dict[str, float], frequency: dict[str, float], slack: float) -> set[str]:
+    """First names that are seen hardly more often than names of so many people are: the dictionary's word is a rare one."""
+    return {
+        name
+        for name, share in first.items()
+        if share >= _BORNE and frequency.get(name, 0) <= _OF_ONE_PERCENT + math.log10(share) + slack
+    }
 
 
 def _inflections(word: str) -> Iterator[str]:

@@ -15,8 +15,8 @@ _STREETS: Final = "street st avenue ave road rd lane ln drive dr court ct boulev
 _STREETS_SURELY: Final = (
     "street avenue ave road rd lane ln boulevard blvd drive highway hwy parkway strasse straße"
 )
-_PARTICLES: Final = "de la las los del della van von der den bin ibn al el di da dos du le ter ten zu"
-_LINKS: Final = f"{_PARTICLES} of the and for at in st saint san santa"
+_PARTICLES: Final = "de la las los del della van von der den bin ibn al el di da dos du le ter"
+_LINKS: Final = f"{_PARTICLES} ten zu of the and for at in st saint san santa"
 _CUES: Final = "named name called patient pt attending provider physician pcp attn contact surgeon oncologist cardiologist neurologist signed re"
 _NO_NAMES_IN_CAPITALS: Final = "english french german spanish american european asian african caucasian hispanic latino latina chinese japanese indian italian russian jewish muslim christian catholic greek dutch british irish polish mexican arab black white native western eastern northern southern internet english god fda cdc who nih medicare medicaid ada aha acc asco nccn uspstf"
 _CODE_SYSTEMS: Final = "cpt loinc icd snomed rxnorm ndc hcpcs drg doi pmid pmcid rxcui hpo omim orpha"
@@ -42,6 +42,8 @@ VOCABULARY: Final = (
     ("st saint ste mt mount ft fort", Word.SAINT),
     ("s", Word.POSSESSIVE),
     (_NO_NAMES_IN_CAPITALS, Word.NO_NAME_IN_CAPITALS | Word.COMMON | Word.VERY_COMMON),
+    ("republic kingdom commonwealth state province county city town village district", Word.REALM),
+    ("and", Word.AND),
     (_CODE_SYSTEMS, Word.CODE_SYSTEM),
     ("and for at in", Word.JOINER),
     ("a i", Word.ARTICLE),

@@ -39,4 +39,11 @@ def announced(w: Words, found: Standing) -> Mask:
     return cue & w.title_case & w.name & ~w.has(Word.VERY_COMMON | Word.MONTH) & ~found.kept
 
 
-CONTEXT: Final[tuple[WordRule, ...]] = (titled, second_after_title, announced)
+@rule()
+def speaker(w: Words, _: Standing) -> Mask:
+    """A first name at the start of a line, before a colon."""
+    opens = w.title_case & w.has(Word.FIRST) & w.sentence_start & w.before_colon
+    return opens & ~w.has(Word.VERY_COMMON | Word.MONTH)
+
+
+CONTEXT: Final[tuple[WordRule, ...]] = (titled, second_after_title, announced, speaker)

@@ -35,6 +35,7 @@ class Word(IntFlag):
     FREQUENT_LAST = auto()  # among the 3,000 most frequent surnames
     FREQUENT_FIRST = auto()  # a first name of one in 25,000 people or more
     USUAL_FIRST = auto()  # a first name of one in 50,000 people or more
+    MOSTLY_FIRST = auto()  # a first name and a word, but no more frequent than its bearers make it
     PLACE = auto()  # a city or a county
     STATE = auto()  # a state or a country
     STATE_CODE = auto()  # two letters that stand for one
@@ -60,6 +61,8 @@ class Word(IntFlag):
     SAINT = auto()  # opens a place: St., Mount, Fort
     POSSESSIVE = auto()  # the s behind an apostrophe
     NO_NAME_IN_CAPITALS = auto()  # peoples, languages, agencies
+    REALM = auto()  # republic, kingdom, county: before `of` and a place
+    AND = auto()
     CODE_SYSTEM = auto()
     JOINER = auto()  # and, for, at, in: inside the name of an institution only
     ARTICLE = auto()  # a, I: one letter that is no initial

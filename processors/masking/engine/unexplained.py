@@ -59,6 +59,20 @@ def ordinary_word_as_name(w: Words, found: Standing) -> Mask:
     return w.title_case & found.ambiguous & ~w.sentence_start & w.frequent
 
 
+@rule()
+def mostly_a_first_name(w: Words, found: Standing) -> Mask:
+    """A first name that is a word too, but a rare one, wherever it has a capital."""
+    return w.title_case & w.has(Word.MOSTLY_FIRST) & ~w.has(Word.MONTH) & ~found.kept
+
+
+@rule(Kind.PLACE)
+def country(w: Words, found: Standing) -> Mask:
+    """A state or country that is a word too (`Turkey`), with a capital inside a sentence or before a postal code."""
+    ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
+    code = after(w.space) & after(w.number & (w.lengths >= _SHORT))
+    return w.title_case & w.has(Word.STATE) & ~ordinary & ~found.kept & (~w.sentence_start | code)
+
+
 @rule(caseless=True)
 def caseless_name(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a listed name that is no ordinary word, frequent or of four letters."""
@@ -115,6 +129,8 @@ UNEXPLAINED: Final[tuple[WordRule, ...]] = (
     name_in_capitals,
     unknown_in_capitals,
     ordinary_word_as_name,
+    mostly_a_first_name,
+    country,
     caseless_name,
     caseless_unknown,
     caseless_place,

@@ -83,6 +83,28 @@ def first_before_surname(w: Words, found: Standing) -> Mask:
 
 
 @rule()
+def first_before_unknown(w: Words, found: Standing) -> Mask:
+    """A first name that is a word too, before a found word that is nothing else: `Amy Szepesy`."""
+    opens = after(w.space) & after(found.named & ~w.explained & ~w.has(Word.PLACE | Word.STATE))
+    written = w.title_case | w.caseless & ~w.has(Word.VERY_COMMON | Word.CLINICAL)
+    return written & w.has(Word.FIRST) & w.frequent & opens & ~w.has(Word.MONTH) & ~found.kept
+
+
+@rule()
+def listed_with_names(w: Words, found: Standing) -> Mask:
+    """A name that is a word too, in a list with found names: `Malon, Mark and Kaylee`."""
+    named = found.named & w.name & ~w.has(Word.PLACE | Word.STATE)
+    behind = w.comma & before(named) | w.space & before(w.has(Word.AND)) & before(named, 2) & before(
+        w.space | w.comma
+    )
+    ahead = after(w.comma) & after(named) | after(w.space) & after(w.has(Word.AND)) & after(named, 2) & after(
+        w.space, 2
+    )
+    written = w.title_case | w.caseless & w.frequent
+    return written & found.ambiguous & w.name & (behind | ahead)
+
+
+@rule()
 def neighbour(w: Words, found: Standing) -> Mask:
     """A word with a capital beside a found one, unless it is an everyday, a clinical or a telling word."""
     everyday = w.has(Word.VERY_COMMON | Word.CLINICAL | Word.TITLE) | _no_name(w) | w.sentence_start
@@ -133,6 +155,24 @@ def state_after_city(w: Words, found: Standing) -> Mask:
     return w.has(Word.STATE) & w.title_case & w.comma & before(found.named)
 
 
+@rule()
+def particle_before_name(w: Words, found: Standing) -> Mask:
+    """`de Vaan`, `van der Voet`: particles in small letters before a found word with a capital."""
+    small = w.has(Word.PARTICLE) & ~w.capital
+    one = small & after(w.space) & after(found.named & w.title_case)
+    return one | small & after(w.space) & after(one)
+
+
+@rule(Kind.PLACE)
+def realm(w: Words, found: Standing) -> Mask:
+    """`Republic of Ireland`, `Kingdom of the Netherlands`: the words before a found place."""
+    link = w.has(Word.OF) | w.link & before(w.has(Word.OF))
+    of = w.has(Word.OF) & before(w.has(Word.REALM) & (w.capital | w.caseless)) & w.space & after(w.space)
+    direct = of & after(found.named & w.has(Word.PLACE | Word.STATE))
+    over_the = of & after(link & ~w.capital) & after(found.named, 2) & after(w.space, 2)
+    return direct | after(direct) | over_the | before(over_the) | after(over_the)
+
+
 WIDENING: Final[tuple[WordRule, ...]] = (
     initial_after_name,
     initial_before_name,
@@ -142,6 +182,8 @@ WIDENING: Final[tuple[WordRule, ...]] = (
     caseless_pair,
     caseless_neighbour,
     first_before_surname,
+    first_before_unknown,
+    listed_with_names,
     neighbour,
     state_code_after_city,
     state_after_city,
@@ -149,4 +191,6 @@ WIDENING: Final[tuple[WordRule, ...]] = (
     apostrophe_name,
     suffix,
     particle,
+    particle_before_name,
+    realm,
 )

@@ -187,6 +187,11 @@ class Words:
         """A full stop stands right behind it."""
         return np.asarray(self.tokens.codes[self.tokens.ends] == ord("."))
 
+    @cached_property
+    def before_colon(self) -> Mask:
+        """A colon stands right behind it."""
+        return np.asarray(self.tokens.codes[self.tokens.ends] == ord(":"))
+
     # What stands before it.
 
     @cached_property

@@ -1,10 +1,10 @@
 """The task, driven in memory: order, transactions, restore, rebalance, fairness of punctuations."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader
+from sluicegate.processors.contract import Due, Output, Put, Record, Step, StoreReader
 from sluicegate.processors.grant_signature import verify_grant
 from sluicegate.schemas.envelope import header
 from sluicegate.schemas.errors import InvariantError
@@ -283,6 +283,76 @@ def test_a_topology_that_raises_stops_with_the_position_and_no_value() -> None:
     driver = TopologyDriver(Careless())
     driver.produce("actions", b"a", b"secret")
     with pytest.raises(InvariantError, match="raised ValueError at actions-0@0") as caught:
+        driver.run()
+    assert "secret" not in str(caught.value)
+
+
+class InPhases(Counter):
+    """The counter in three phases, noting what is done when; it raises in the phase it is told, at the second record."""
+
+    def __init__(self, raises_in: str = "") -> None:
+        super().__init__()
+        self.done: list[str] = []
+        self._raises_in = raises_in
+
+    def read(self, tables: Seen, record: Record, now_ms: int) -> Record:
+        """The record as it is."""
+        del tables, now_ms
+        return self._noted("read", record)
+
+    def decide(self, stores: StoreReader, tables: Seen, read: Record, now_ms: int) -> "Counted":
+        """What the counter does."""
+        return Counted(self._noted("decide", read), self.process(stores, tables, read, now_ms))
+
+    def write(self, decided: "Counted") -> tuple[Output, ...]:
+        """What the counter writes."""
+        self._noted("write", decided.record)
+        return decided.step.outputs
+
+    def _noted(self, phase: str, record: Record) -> Record:
+        self.done.append(f"{phase} {record.position.offset}")
+        if phase == self._raises_in and record.position.offset == 1:
+            raise ValueError(record.value)
+        return record
+
+
+class Counted(NamedTuple):
+    """A record and what the counter makes of it."""
+
+    record: Record
+    step: Step
+
+    @property
+    def puts(self) -> tuple[Put, ...]:
+        """The new count."""
+        return self.step.puts
+
+
+def test_phases_change_nothing_but_the_order_of_work() -> None:
+    """All are read, then all decided, each seeing what the ones before it put, then all written; bytes are the same."""
+    plain, phased = counter(), TopologyDriver(InPhases())
+    for driver in (plain, phased):
+        for number in range(6):
+            driver.produce("actions", b"%d" % (number % 2), b"do")
+        driver.run()
+    assert [(r.value, r.headers) for r in phased.read("outcomes")] == [
+        (r.value, r.headers) for r in plain.read("outcomes")
+    ]
+    assert known(phased) == known(plain)
+    topology = phased.topology
+    assert isinstance(topology, InPhases)
+    assert topology.done == [
+        f"{phase} {offset}" for phase in ("read", "decide", "write") for offset in range(6)
+    ]
+
+
+@pytest.mark.parametrize("phase", ["read", "decide", "write"])
+def test_a_phase_that_raises_names_the_record_at_which_it_did(phase: str) -> None:
+    """Whichever phase it is, the error has the position of its record and nothing of its value."""
+    driver = TopologyDriver(InPhases(raises_in=phase))
+    for _ in range(3):
+        driver.produce("actions", b"a", b"secret")
+    with pytest.raises(InvariantError, match="raised ValueError at actions-0@1") as caught:
         driver.run()
     assert "secret" not in str(caught.value)
 

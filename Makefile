@@ -14,8 +14,8 @@ help: ## list the targets
 demo: $(VENV)/.ready ## an agent's day at the gate, on a real Apache Kafka
 	@$(BIN)/sluicegate demo
 
-test: $(VENV)/.ready-dev ## run the tests, on a real Apache Kafka
-	$(BIN)/python -m pytest -m "not slow and not docker" $(PYTEST_FLAGS)
+test: $(VENV)/.ready-dev ## run the tests, on a real Apache Kafka (about 15 minutes)
+	$(BIN)/python -m pytest -m "not slow and not docker and not thorough" $(PYTEST_FLAGS)
 
 test-slow: $(VENV)/.ready-dev ## the long ones: demo, play and gates killed again and again (about 5 minutes)
 	$(BIN)/python -m pytest -m "slow and not docker" $(PYTEST_FLAGS)

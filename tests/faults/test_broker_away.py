@@ -29,7 +29,7 @@ from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.state_folder import StateFolder
 from sluicegate.streams.testing.cluster import Cluster
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.thorough]
 
 SHORT_S, LONG_S = 8.0, 60.0
 AGAIN_S = 20.0

@@ -15,7 +15,7 @@ from sluicegate.streams.clients.executor import EXIT_UNCLEAR
 from sluicegate.streams.clients.executor_steps import ExecutorStep
 from sluicegate.streams.testing.grant_bench import Effects, GrantBench, serve_bench_executor
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.thorough]
 
 START_S = 40.0
 

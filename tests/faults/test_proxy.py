@@ -14,7 +14,7 @@ from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.kafka.principals import Naming
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.thorough]
 PATIENCE_S: Final = 20.0
 SHORT_MS: Final = 600
 """What the clients here wait for an answer, so that a fault can outlast it."""

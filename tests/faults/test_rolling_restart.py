@@ -22,7 +22,7 @@ from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
 from sluicegate.streams.testing.cluster import Cluster
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.thorough]
 
 AGENTS = ("roller-0", "roller-1", "roller-2", "roller-3")
 EVERY_S = 0.05

@@ -1,4 +1,4 @@
-"""What is marked `once` runs in CI exactly once: not in the run on the built wheel, and in the run on the checkout."""
+"""What is marked `once` or `thorough` runs in CI exactly once: in the run on the checkout, or in that on the built wheel."""
 
 import os
 import re
@@ -15,9 +15,9 @@ def selections(target: str) -> list[str]:
     return re.findall(r'pytest -m "([^"]+)"', recipe[1])
 
 
-def test_the_checkout_runs_it_and_the_wheel_does_not() -> None:
-    """Two runs of the suite, one of them with the long fault run; nothing is skipped."""
-    assert selections("test") == ["not slow and not docker"]
+def test_each_of_them_has_one_of_the_two_runs() -> None:
+    """Two runs of the suite: one with the long fault run, one with the deaths one by one; nothing is skipped."""
+    assert selections("test") == ["not slow and not docker and not thorough"]
     assert selections("wheel-test") == ["not slow and not docker and not once"]
 
 

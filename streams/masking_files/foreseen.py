@@ -53,7 +53,22 @@ _QUASI: Final = frozenset(
     ]
 )
 _NUMBERS: Final = frozenset(
-    "number integer int long float double int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()
+    [
+        "number",
+        "integer",
+        "int",
+        "long",
+        "float",
+        "double",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    ]
 )
 _SUSPECT: Final = frozenset(
     [

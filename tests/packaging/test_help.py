@@ -57,7 +57,7 @@ def test_the_commands_are_exactly_these() -> None:
         "demo"),
         *("profile check", "profile publish", "profile list", "profile show"),
         *("stack prepare", "stack provision"),
-        *("mask explain", "mask lexicon", "mask run", "mask score", "quarantine list", "quarantine show", "quarantine open"),
+        *("mask check", "mask explain", "mask file", "mask lexicon", "mask run", "mask score", "quarantine list", "quarantine show", "quarantine open"),
         *("submit", "sign", "withdraw", "inbox", "approve", "reject", "reconcile"),
         *("show", "audit tail", "audit replay", "audit export", "verify", "dlq list", "dlq show", "dlq replay"),
         *("schema asyncapi", "schema json", "schema avro"),

@@ -28,6 +28,8 @@ from sluicegate.streams.kafka.connection import Connection
 from .latencies import Latencies
 
 SIGNED_AHEAD: Final = 60_000
+LINGER_MS: Final = 1.0
+"""The sender stands for many agents: what is due within a millisecond travels together, and waiting for it counts."""
 SETTLED_S: Final = 15.0
 """After the last action: an outcome that takes longer is missing."""
 _POLL_S: Final = 0.1
@@ -106,7 +108,7 @@ def run_load(
 ) -> Loaded:
     """Put the load on, the submitters in turn; errors are those of the clients."""
     run = f"bn-{secrets.token_hex(6)}-"
-    sender = Sender(connection)
+    sender = Sender(connection, linger_ms=LINGER_MS)
     partitions = sender.partitions("actions")
     lanes = {submitter.lane for submitter in submitters}
     listener = _Listener(connection, run, {partition_of(lane, partitions) for lane in lanes}, load.count)

@@ -27,10 +27,13 @@ _FULL_S: Final = 0.01
 class Sender:
     """Any number of threads may send; close it once."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, linger_ms: float = 0) -> None:
+        """Connect; `linger_ms` is how long a record may wait for others to travel with."""
         self._connection = connection
         self._trouble = Trouble()
-        self._producer = Producer({**connection.producer_config(), "error_cb": self._trouble})
+        self._producer = Producer(
+            {**connection.producer_config(), "linger.ms": linger_ms, "error_cb": self._trouble}
+        )
         self._partitions: dict[str, int] = {}
         self._reports = 0
         self._stopping = threading.Event()

@@ -107,7 +107,8 @@ def lapse(pending: Pending, cause: Cause) -> Ruling:
         "expires_at_ms": granted.expires_at_ms,
         "reason": Reason.NO_CLAIM_IN_TIME,
     }
-    puts = close(subject, outcome, cause)
+    # INVARIANT: the expiry comes from this gate's clock, which may be behind; the marker outlives every copy all the same.
+    puts = close(subject, outcome, cause, until_ms=pending.append_ms)
     return Ruling(Event.GRANT_LAPSED, facts, puts, (send_outcome(outcome),), (outcome,), pending.lane)
 
 

@@ -53,9 +53,10 @@ _MILITARY_PART: Final = re.compile(rb"[0-9]|\b(?:APO|FPO|DPO|A[AEP])\b")
 
 def numbered(text: bytes, start: int, end: int) -> Extent | None:
     """House number, name, suffix, direction and unit; a bare capitalised name only before an unmistakable suffix."""
-    word = text.rfind(b" ", max(0, start - _LONGEST_WORD), max(0, start - 1)) + 1
+    word = text.rfind(b" ", max(0, start - _LONGEST_WORD), start) + 1
+    start += 1
     beside_name = text[word] in _CAPITAL_OR_DIGIT or text[start : start + 1].islower()
-    if start == 0 or not (beside_name or text[word:start] in _PARTICLES):
+    if not (beside_name or text[word:start] in _PARTICLES):
         return None
     suffix = text[start:end]
     capital = not suffix[:1].islower()

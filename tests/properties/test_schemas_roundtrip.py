@@ -158,7 +158,7 @@ def _held(record: Wire) -> dict[str, Any]:
     """The fields that are not their defaults, in an order of their own; parts that are records likewise."""
     plain = {
         name: value
-        for name, value in reversed(record.__dict__.items())
+        for name, value in reversed(list(record.__dict__.items()))
         if name != "kind"
         and value != type(record).model_fields[name].get_default(call_default_factory=True, validated_data={})
     }

@@ -1,8 +1,8 @@
 """Write models as Avro bodies (Avro 1.12 specification, "Binary Encoding"), straight from their fields.
 
-fastavro searches every union by validating its branches and wants dicts instead of models: an audit entry of 45 optional
-fields costs it twice as much, four times with the dicts. The bytes are equal; a test compares them over generated records. Maps are written
-with their keys in order, so equal records have equal bytes.
+fastavro searches every union by validating its branches and wants dicts instead of models: an audit entry of fifty
+optional fields costs it twice as much, four times with the dicts. The bytes are equal; a test compares them over
+generated records. Maps are written with their keys in order, so equal records have equal bytes.
 """
 
 from collections.abc import Callable, Collection, Mapping

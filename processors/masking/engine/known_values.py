@@ -79,7 +79,7 @@ class KnownValues:
 
     def add(self, kind: Kind, value: str) -> None:
         """Know a value: its letters and digits, and what else may stand for it."""
-        plain = fold_word(value).encode(errors="surrogatepass").lower()
+        plain = fold_word(value).encode(errors="replace").lower()
         words = _WORD.findall(plain)
         spelt = b"".join(words)
         if spelt in _NOTHING:
@@ -91,6 +91,9 @@ class KnownValues:
         match kind:
             case Kind.NAME:
                 self._know_names(words)
+                for turn in range(1, min(len(words), _MOST_NAMES)):
+                    # `O'Hara, Ann` is `Ann O'Hara`.
+                    self._know(b"".join(words[turn:] + words[:turn]), kind, weak=False)
             case Kind.EMAIL:
                 self._know_local_part(plain)
             case Kind.USER:
@@ -102,13 +105,11 @@ class KnownValues:
 
     def add_names(self, values: Sequence[str]) -> None:
         """Names of one person: each alone, and any two in both orders."""
-        self._know_names(
-            [
-                word
-                for value in values[:_MOST_NAMES]
-                for word in _WORD.findall(fold_word(value).encode(errors="surrogatepass").lower())
-            ]
-        )
+        parts = [
+            _WORD.findall(fold_word(value).encode(errors="replace").lower()) for value in values[:_MOST_NAMES]
+        ]
+        self._know_names([word for words in parts for word in words])
+        self._know_pairs([b"".join(words) for words in parts])
 
     def _know(self, spelt: bytes, kind: Kind, *, weak: bool) -> None:
         known = self._literals.get(spelt)

@@ -37,9 +37,11 @@ _AWAY_S: Final = 5.0
 class ActingWatchdog(Watchdog):
     """Looks away while a handler works: how long that may take is for its lease to say."""
 
+    minds_deafness = False  # a handler may be code that lets nothing else run for minutes
+
     def rest(self, doing: str) -> None:
         """The executor is busy with something that is no Kafka call."""
-        self._doing = (doing, math.inf)
+        self._doing = (doing, math.inf, 1)
 
 
 class Clock:

@@ -38,12 +38,15 @@ class TableReader(Generic[Tables]):
         partitions: int,
         fresh_ms: int,
         limit_ms: int,
+        folding: Callable[[], None] = lambda: None,
     ) -> None:
+        """`folding` is called before documents are taken in, which may take long: every version of a policy is loaded."""
         self._connection = connection
         self._ends = ends
         self._partitions = partitions
         self._fresh_ms = fresh_ms
         self._limit_ms = limit_ms
+        self._folding = folding
         self._table = GlobalTables(folded)
         self._reader = RecordReader(connection)
         self._topics = {topic: connection.topic(topic) for topic in folded.table_topics}
@@ -131,6 +134,8 @@ class TableReader(Generic[Tables]):
         while messages := self._consumer.consume(_CHUNK, 0):
             for topic, records in self._reader.read(messages).get(0, {}).items():
                 found.setdefault(topic, []).extend(records)
+        if found:
+            self._folding()
         changed = self._table.take(found, self._position())
         missing = bool(self._table.unreachable) and now_ms - self._looked_ms >= _LOOK_AGAIN_MS
         if changed or missing:

@@ -29,15 +29,17 @@ def end_process(status: int) -> NoReturn:
 class Watchdog:
     """A thread that looks on while the worker calls `beat` before every call that may block."""
 
+    minds_deafness = True
+    """Whether code that lets no thread of Python run, not even this one, ends the process as well."""
+
     def __init__(self, limit_s: float, end: Callable[[int], object] = end_process) -> None:
         self._limit_s = limit_s
         self._end = end
-        self._is_real = end is end_process
-        self._nowhere = os.open(
-            os.devnull, os.O_WRONLY
-        )  # where the interpreter tells what the code was doing
+        self._is_real = end is end_process and self.minds_deafness
+        # Where the interpreter tells what the code was doing: nobody is to read that.
+        self._nowhere = os.open(os.devnull, os.O_WRONLY) if self._is_real else -1
         self._stopped = threading.Event()
-        self._doing = ("starting", time.monotonic())
+        self._doing = ("starting", time.monotonic(), 1)
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def __enter__(self) -> Self:
@@ -53,9 +55,9 @@ class Watchdog:
         if self._is_real:
             faulthandler.cancel_dump_traceback_later()
 
-    def beat(self, doing: str) -> None:
-        """The worker is alive and about to do this."""
-        self._doing = (doing, time.monotonic())
+    def beat(self, doing: str, *, patience: int = 1) -> None:
+        """The worker is alive and about to do this, which may take so many times the limit."""
+        self._doing = (doing, time.monotonic(), patience)
 
     def _arm(self) -> None:
         """Code that never lets another thread of Python run holds this thread up too: then the interpreter ends the process."""
@@ -65,8 +67,8 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._stopped.wait(min(1.0, self._limit_s / 4)):
             self._arm()
-            doing, since = self._doing
-            if time.monotonic() - since > self._limit_s:
+            doing, since, patience = self._doing
+            if time.monotonic() - since > patience * self._limit_s:
                 # INVARIANT: a log that cannot be written (standard error is gone) must not keep a stuck process alive.
                 with contextlib.suppress(Exception):
                     get_logger("sluicegate.worker").error(

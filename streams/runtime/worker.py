@@ -44,6 +44,8 @@ _IDLE_S: Final = 0.05
 _STALE_S: Final = 0.005
 _DOCUMENTS_S: Final = 0.001
 _STATUS_EVERY_S: Final = 0.5
+_DOCUMENTS_PATIENCE: Final = 20
+"""Times the watchdog's limit: at a start all versions of all policies are loaded, and each may take seconds."""
 _MOST_ABORTS: Final = 5
 """In a row, without a commit between them: then something stands in the way that trying again does not remove."""
 
@@ -97,6 +99,7 @@ class Worker:
             partitions=spec.partitions,
             fresh_ms=spec.tables_fresh_ms,
             limit_ms=spec.stale_tables_limit_ms,
+            folding=lambda: watchdog.beat("take in documents", patience=_DOCUMENTS_PATIENCE),
         )
         self._troubles = Troubles(slot, marks or no_marks(slot, spec.partitions), spec.clock)
         self._portions = self._troubles.portions
@@ -128,6 +131,7 @@ class Worker:
     def _turn(self) -> None:
         self._watchdog.beat("poll")
         is_fresh = self._tables.refresh(self._now_ms())
+        self._watchdog.beat("poll")
         # On stale tables nothing is decided: the records stay where they are until the tables are fresh again.
         messages = self._gather() if is_fresh else []
         if is_fresh:

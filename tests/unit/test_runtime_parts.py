@@ -89,6 +89,20 @@ def test_the_watchdog_ends_the_process_only_when_the_beats_stop() -> None:
     assert ended == [EXIT_STUCK]
 
 
+def test_what_may_take_long_is_given_its_time() -> None:
+    """Patience counts for one thing: the next beat ends it."""
+    ended: list[int] = []
+    with Watchdog(0.2, ended.append) as watchdog:
+        watchdog.beat("take in documents", patience=100)
+        time.sleep(0.6)
+        assert ended == []
+        watchdog.beat("poll")
+        deadline = time.monotonic() + 10
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.02)
+    assert ended == [EXIT_STUCK]
+
+
 class Routed(PassThrough):
     """Routes to two executors once a table record has come."""
 

@@ -62,8 +62,8 @@ def closed_world(
 
 def covered(tokens: Tokens, spans: SpanTable) -> Mask:
     """Words that lie in spans, or partly."""
-    first = np.searchsorted(tokens.ends, spans.start, "right")
-    last = np.maximum(first, np.searchsorted(tokens.starts, spans.end, "left"))
+    first = np.searchsorted(tokens.ends, np.sort(spans.start), "right")
+    last = np.searchsorted(tokens.starts, np.sort(spans.end), "left")
     room = len(tokens) + 1
     inside: Mask = np.cumsum(np.bincount(first, minlength=room) - np.bincount(last, minlength=room))[:-1] > 0
     return inside

@@ -29,7 +29,7 @@ class Tokens:
         codes = batch.codes
         if not len(codes):
             return cls(codes, np.zeros(0, np.int64), np.zeros(0, np.int64))
-        inside: NDArray[np.bool_] = _LETTER_OR_DIGIT[codes]
+        inside: NDArray[np.bool_] = np.take(_LETTER_OR_DIGIT, codes)
         edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
         if inside[0]:
             edges = np.concatenate((np.zeros(1, np.int64), edges))

@@ -31,7 +31,7 @@ class Standing:
         """In no list at all; without a vowel it is an abbreviation."""
         w = self.w
         listed = w.explained | w.name | w.has(Word.EPONYM | Word.PLACE | Word.STATE)
-        return w.letters & ~listed & (w.lengths > 1) & (w.vowels > 0) & ~self.kept
+        return w.letters & ~listed & (w.lengths > 1) & w.vowel & ~self.kept
 
     @cached_property
     def place(self) -> Mask:

@@ -12,20 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch import Bytes, Offsets, TextBatch
-from .hashing import LONGEST, Hashes, token_hashes
+from .hashing import Hashes, token_hashes
 from .lexicon import Classes, Lexicon, Word
 from .tokens import Tokens
 
 Mask = NDArray[np.bool_]
 
-# Three counters in one number, so that one prefix sum serves all; each has room for `LONGEST`.
-_CAPITAL: Final = np.uint32(10)
-_VOWEL: Final = np.uint32(20)
-_COUNTER: Final = np.uint32(0x3FF)
-_COUNTS: Final = np.zeros(256, np.uint32)
-_COUNTS[ord("0") : ord("9") + 1] = 1
-_COUNTS[ord("A") : ord("Z") + 1] = 1 << 10
-_COUNTS[np.frombuffer(b"aeiouyAEIOUY", np.uint8)] += 1 << 20
+_DIGIT: Final = 1
+_NO_DIGIT: Final = 2
+_SMALL: Final = 4
+_VOWEL: Final = 8
+_HOLDS: Final = np.zeros(256, np.uint8)
+_HOLDS[ord("0") : ord("9") + 1] = _DIGIT
+_HOLDS[ord("A") : ord("Z") + 1] = _NO_DIGIT
+_HOLDS[ord("a") : ord("z") + 1] = _NO_DIGIT | _SMALL
+_HOLDS[0x80:] = _NO_DIGIT | _SMALL | _VOWEL
+_HOLDS[np.frombuffer(b"aeiouyAEIOUY", np.uint8)] |= _VOWEL
+_GLUE: Final = np.zeros(256, bool)
+_GLUE[np.frombuffer(b"-/_.#", np.uint8)] = True
 _UNCASED: Final = 0x80
 _FEW_LETTERS: Final = 8
 _MANY_CAPITALS: Final = 20
@@ -35,17 +39,17 @@ _ACRONYM: Final = 2
 
 def before(mask: Mask, steps: int = 1) -> Mask:
     """What holds for the word `steps` before."""
-    shifted = np.zeros_like(mask)
-    if len(mask) > steps:
-        shifted[steps:] = mask[:-steps]
+    shifted = np.empty_like(mask)
+    shifted[:steps] = False
+    shifted[steps:] = mask[:-steps]
     return shifted
 
 
 def after(mask: Mask, steps: int = 1) -> Mask:
     """What holds for the word `steps` after."""
-    shifted = np.zeros_like(mask)
-    if len(mask) > steps:
-        shifted[:-steps] = mask[steps:]
+    shifted = np.empty_like(mask)
+    shifted[-steps:] = False
+    shifted[:-steps] = mask[steps:]
     return shifted
 
 
@@ -67,8 +71,18 @@ class Words:
         """Whether the word is one of these."""
         known = self._masks.get(classes)
         if known is None:
-            known = self._masks[classes] = (self.classes & np.uint64(int(classes))) != 0
+            known = np.zeros(len(self), bool)
+            for plane, bits in zip(self._planes, int(classes).to_bytes(8, "little"), strict=True):
+                if bits:
+                    known |= (plane & np.uint8(bits)) != 0
+            self._masks[classes] = known
         return known
+
+    @cached_property
+    def _planes(self) -> Bytes:
+        """The classes byte by byte, least significant first: a question reads one byte a word instead of eight."""
+        parts = self.classes.astype("<u8", copy=False).view(np.uint8).reshape(-1, 8)
+        return np.ascontiguousarray(parts.T)
 
     @cached_property
     def _masks(self) -> dict[Word, Mask]:
@@ -112,28 +126,20 @@ class Words:
         return (self.tokens.ends - self.tokens.starts).astype(np.int32)
 
     @cached_property
-    def _counts(self) -> NDArray[np.uint32]:
-        """Digits, capitals and vowels among the first `LONGEST` bytes."""
-        sums = np.zeros(len(self.tokens.codes) + 1, np.uint32)
-        np.cumsum(_COUNTS[self.tokens.codes], out=sums[1:])
-        starts = self.tokens.starts
-        counts: NDArray[np.uint32] = sums[np.minimum(self.tokens.ends, starts + LONGEST)] - sums[starts]
-        return counts
+    def _holds(self) -> Bytes:
+        """What kinds of characters are in each word; those of the gaps count nothing."""
+        kinds: Bytes = np.bitwise_or.reduceat(np.take(_HOLDS, self.tokens.codes), self.tokens.starts)
+        return kinds
 
     @cached_property
-    def digits(self) -> NDArray[np.int32]:
-        """Digits in each word."""
-        return (self._counts & _COUNTER).astype(np.int32)
+    def vowel(self) -> Mask:
+        """A vowel in it, or `y`, or a letter of another script."""
+        return np.asarray((self._holds & _VOWEL) != 0)
 
     @cached_property
-    def capitals(self) -> NDArray[np.int32]:
-        """Capitals in each word."""
-        return ((self._counts >> _CAPITAL) & _COUNTER).astype(np.int32)
-
-    @cached_property
-    def vowels(self) -> NDArray[np.int32]:
-        """Vowels in each word, `y` among them."""
-        return (self._counts >> _VOWEL).astype(np.int32)
+    def small(self) -> Mask:
+        """A small letter in it."""
+        return np.asarray((self._holds & _SMALL) != 0)
 
     @cached_property
     def first_codes(self) -> Bytes:
@@ -143,12 +149,12 @@ class Words:
     @cached_property
     def letters(self) -> Mask:
         """No digit in it."""
-        return np.asarray(self.digits == 0)
+        return np.asarray((self._holds & _DIGIT) == 0)
 
     @cached_property
     def number(self) -> Mask:
         """Nothing but digits."""
-        return np.asarray(self.digits == self.lengths)
+        return np.asarray((self._holds & _NO_DIGIT) == 0)
 
     @cached_property
     def capital(self) -> Mask:
@@ -169,7 +175,7 @@ class Words:
     @cached_property
     def all_capitals(self) -> Mask:
         """Two letters or more, all capitals."""
-        return np.asarray(self.letters & (self.capitals == self.lengths) & (self.lengths >= _ACRONYM))
+        return np.asarray(self.letters & ~self.small & (self.lengths >= _ACRONYM))
 
     @cached_property
     def cased(self) -> Mask:
@@ -278,7 +284,7 @@ class Words:
     def glued(self) -> Mask:
         """One of `- / _ . #` and nothing else after the word before, as inside identifiers."""
         length, first, _ = self._gap
-        return np.asarray(self.same_line & (length == 1) & np.isin(first, np.frombuffer(b"-/_.#", np.uint8)))
+        return np.asarray(self.same_line & (length == 1) & _GLUE[first])
 
     @cached_property
     def sentence_start(self) -> Mask:
@@ -299,7 +305,8 @@ class Words:
 
     @cached_property
     def _small_letters(self) -> NDArray[np.int64]:
-        return self._per_row(self.lengths - self.digits - self.capitals)
+        """Letters of each row in words that are not all capitals."""
+        return self._per_row(np.where(self.small, self.lengths, 0))
 
     def _in_rows(self, rows: Mask) -> Mask:
         if not rows.any():
@@ -316,7 +323,7 @@ class Words:
     @cached_property
     def shouting_row(self) -> Mask:
         """In a row of nearly nothing but capitals."""
-        capitals = self._per_row(self.capitals)
+        capitals = self._per_row(np.where(self.all_capitals, self.lengths, 0))
         return self._in_rows(
             (capitals >= _MANY_CAPITALS) & (capitals > _CAPITALS_TO_SMALL * self._small_letters)
         )

@@ -153,11 +153,12 @@ class World:
 
     def reconcile(self) -> None:
         """People settle what is unknown."""
-        last = {(o.agent, o.action_id): o for o in self.seen.of(Outcome) if not o.repeated}
+        news = [each for each in self.seen.of(Outcome) if not each.repeated and each.reason != "conflict"]
+        last = {(each.agent, each.action_id): each for each in news}
         for grant in self.seen.of(Grant):
             told = last.get((grant.agent, grant.action_id))
             if told is not None and told.outcome is OutcomeKind.UNKNOWN and told.grant_id == grant.grant_id:
-                self.people.reconcile("p-cat" if grant.agent != "three" else "p-dan", grant, Settled.EXECUTED)
+                self.people.reconcile("p-cat", grant, Settled.EXECUTED)
 
     def _progress(self) -> tuple[int, ...]:
         return (

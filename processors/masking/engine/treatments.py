@@ -120,6 +120,7 @@ class Replacing:
             return None
 
 
+_LOW_POPULATION: Final = "low-population-zips.json"
 _YEAR_DAYS: Final = 365
 _YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
 _COMPACT_YEAR: Final = re.compile(rb"(?<![0-9])((?:19|20)[0-9]{2})[01][0-9][0-3][0-9](?![0-9])")
@@ -167,5 +168,9 @@ def _day(shown: bytes, *, day_first: bool) -> date | None:
 @cache
 def low_population_prefixes() -> frozenset[bytes]:
     """Three-digit ZIP prefixes of areas with 20,000 people or fewer, as the dated file beside this module lists them."""
-    text = resources.files(__package__).joinpath("low-population-zips.json").read_text(encoding="utf-8")
+    text = (
+        resources.files("sluicegate.processors.masking.engine")
+        .joinpath(_LOW_POPULATION)
+        .read_text(encoding="utf-8")
+    )
     return frozenset(prefix.encode() for prefix in json.loads(text)["prefixes"])

@@ -39,7 +39,7 @@ class Masked:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The stages, compiled and loaded once, used for any number of batches and threads' own exports.
+    """The stages, compiled and loaded once, used for any number of batches; by one thread at a time (Hyperscan's scratch space).
 
     Attributes:
         scanner: the compiled rules.

@@ -21,6 +21,7 @@ from sluicegate.schemas.errors import ConfigurationError
 _BATCH_ROWS: Final = 1024
 _MEGABYTE: Final = 1e6
 _MEASURED_BYTES: Final = 1_000_000
+_MEASURED_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,15 @@ class _Masking:
 
 
 def _speed(masking: _Masking, batches: list[list[bytes]]) -> float:
-    """Megabytes a second of this thread's processor time, over at least so much text that it can be told."""
-    size = sum(len(row) for rows in batches for row in rows)
-    rounds = max(1, _MEASURED_BYTES // max(1, size)) if size else 0
-    began = time.thread_time()
-    for _ in range(rounds):
+    """Megabytes a second of this thread's processor time, over so much text, or for so long, that it can be told."""
+    size, measured, spent = sum(len(row) for rows in batches for row in rows), 0, 0.0
+    while size and measured < _MEASURED_BYTES and spent < _MEASURED_SECONDS:
+        began = time.thread_time()
         for rows in batches:
             masking.run(rows)
-    return rounds * size / _MEGABYTE / max(time.thread_time() - began, 1e-9)
+        spent += time.thread_time() - began
+        measured += size
+    return measured / _MEGABYTE / max(spent, 1e-9)
 
 
 def explain(engine: Engine, profile: Profile, text: str) -> tuple[tuple[ShownSpan, ...], str]:

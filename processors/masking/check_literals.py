@@ -21,6 +21,7 @@ _COMPARED: Final = 32
 """Letters of a literal that are compared where any may begin: whoever writes a batch chooses how many lengths there are."""
 _UNSEEN: Final = "\u115f\u1160\u3164\uffa0"
 """Letters without a shape."""
+_WORD: Final = re.compile(r"[^\W_]+")
 _ENCODED: Final = re.compile(r"[A-Za-z0-9+/_-]{12,4096}")
 
 
@@ -125,7 +126,7 @@ def _words(text: str) -> list[str]:
             for char in apart
             if unicodedata.category(char) not in {"Mn", "Cf", "Me"}
         )
-    return "".join(char if char.isalnum() else " " for char in text).split()
+    return _WORD.findall(text)
 
 
 def _decoded(token: str) -> Iterator[str]:

@@ -135,7 +135,7 @@ def _value(cell: str) -> str:
 
 
 def _cell(new: str, old: str, delimiter: str) -> str:
-    if old.startswith('"') or any(sign in new for sign in (delimiter, '"', "\n", "\r")):
+    if old.startswith('"') or '"' in new or delimiter in new or "\n" in new or "\r" in new:
         return '"' + new.replace('"', '""') + '"'
     return new
 

@@ -50,6 +50,22 @@ def mask_file(
     """
     file_format = file_format or format_of(source)
     _usable(source, target, replace=replace)
+    try:
+        return _masked(source, target, engine, profile, file_format, secret, progress)
+    except OSError as error:
+        reason = (error.strerror or "unusable").lower()
+        raise ConfigurationError(f"`{source}` cannot be masked into `{target}`: {reason}") from None
+
+
+def _masked(
+    source: Path,
+    target: Path,
+    engine: Engine,
+    profile: Profile,
+    file_format: FileFormat,
+    secret: bytes | None,
+    progress: Progress,
+) -> Report:
     surrogates = Surrogates(secret or secrets.token_bytes(_SECRET_BYTES))
     profile = file_format_profile(profile, file_format)
     masking = Masking(engine, profile, surrogates)

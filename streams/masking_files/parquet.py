@@ -54,12 +54,12 @@ def masked_parquet(masking: Masking, source: BinaryIO) -> Iterator[Batch]:
         long = _long_numbers(file)
         tables = Tables(masking, long_numbers=long)
         tables.usable(file.schema_arrow)
-        yield from _batches(tables, file)
+        yield from _batches(tables, file, source.seek(0, io.SEEK_END))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise RefusedError(f"the file cannot be read as Parquet ({type(error).__name__})") from None
 
 
-def _batches(tables: Tables, file: Any) -> Iterator[Batch]:
+def _batches(tables: Tables, file: Any, size: int) -> Iterator[Batch]:
     written, writer, first = _Written(), None, 1
     for raw in file.iter_batches(_ROWS):
         masked = tables.masked(raw)
@@ -68,13 +68,14 @@ def _batches(tables: Tables, file: Any) -> Iterator[Batch]:
         writer.write_batch(masked)
         compared = Compared(NDJSON, _as_records(raw), _as_records(masked))
         # The library does not say how far in the file it is: rows stand for bytes.
-        yield Batch(written.taken(), (compared,), raw.num_rows, 0, first)
+        read = size * (first - 1 + raw.num_rows) // file.metadata.num_rows
+        yield Batch(written.taken(), (compared,), raw.num_rows, read, first)
         first += raw.num_rows
     if writer is None:
         empty = tables.masked(pa.RecordBatch.from_pylist([], file.schema_arrow))
         writer = pq.ParquetWriter(written, empty.schema)
     writer.close()
-    yield Batch(written.taken(), (), 0, 0, first)
+    yield Batch(written.taken(), (), 0, size, first)
 
 
 def _compression(file: Any) -> str:

@@ -54,6 +54,11 @@ class _Known(NamedTuple):
     weak: bool
 
 
+class _Literals(NamedTuple):
+    by_key: dict[int, list[bytes]]
+    table: NDArray[np.bool_]
+
+
 class _Spelt(NamedTuple):
     """The letters and digits of a batch in lower case, rows apart."""
 
@@ -73,6 +78,8 @@ class KnownValues:
         """With a lexicon, a word of the dictionary in small letters is no name because somebody is called so."""
         self._lexicon = lexicon
         self._literals: dict[bytes, _Known] = {}
+        self._index: dict[int, _Literals] | None = None
+        self._in_small_letters: frozenset[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self._literals)
@@ -115,6 +122,7 @@ class KnownValues:
         known = self._literals.get(spelt)
         if known is None or (known.weak and not weak):
             self._literals[spelt] = _Known(kind, weak)
+            self._index = self._in_small_letters = None
 
     def _know_names(self, words: Sequence[bytes]) -> None:
         for word in words[:_MOST_NAMES]:
@@ -152,7 +160,9 @@ class KnownValues:
         if not self._literals or not len(batch):
             return SpanTable.empty()
         spelt = _spelt(batch)
-        ordinary = self._ordinary()
+        if self._in_small_letters is None:
+            self._in_small_letters = self._ordinary()
+        ordinary = self._in_small_letters
         starts, ends, kinds = [], [], []
         for at, literal in sorted(self._candidates(spelt)):
             known = self._literals[literal]
@@ -179,22 +189,30 @@ class KnownValues:
         known = (classes & np.uint64(Word.COMMON)) != 0
         return listed | {word for word, is_word in zip(weak, known.tolist(), strict=True) if is_word}
 
+    def _looked_up(self) -> dict[int, _Literals]:
+        """By length (eight for longer ones too): the literals by their first bytes, and a filter for those bytes."""
+        if self._index is None:
+            by_length: dict[int, dict[int, list[bytes]]] = {}
+            for literal in self._literals:
+                length = min(len(literal), _WINDOW)
+                key = int.from_bytes(literal[:length])
+                by_length.setdefault(length, {}).setdefault(key, []).append(literal)
+            self._index = {
+                length: _Literals(literals, _filter(literals)) for length, literals in by_length.items()
+            }
+        return self._index
+
     def _candidates(self, spelt: _Spelt) -> Iterator[tuple[int, bytes]]:
         """Places and literals that stand there, whatever is around them."""
-        by_length: dict[int, dict[int, list[bytes]]] = {}
-        for literal in self._literals:
-            length = min(len(literal), _WINDOW)
-            key = int.from_bytes(literal[:length])
-            by_length.setdefault(length, {}).setdefault(key, []).append(literal)
         word_starts = np.flatnonzero(spelt.edges[:-1])
-        for length, literals in by_length.items():
+        for length, (literals, table) in self._looked_up().items():
             if length == _WINDOW:
                 places, keys = None, spelt.windows
             else:
                 places = word_starts[word_starts + length < len(spelt.edges)]
                 places = places[spelt.edges[places + length]]
                 keys = spelt.windows[places] >> np.uint64(8 * (_WINDOW - length))
-            maybe = np.flatnonzero(_filter(literals)[_slots(keys)])
+            maybe = np.flatnonzero(table[_slots(keys)])
             at = maybe if places is None else places[maybe]
             for place, key in zip(at.tolist(), keys[maybe].tolist(), strict=True):
                 for literal in literals.get(key, ()):

@@ -56,6 +56,7 @@ def is_kept(column: Column | None) -> bool:
     return column is not None and column.holds is Reading.KEEP
 
 
+@lru_cache(maxsize=4096)
 def lower_name(name: str) -> str:
     """A name in lower case with `_` between its words."""
     spelled = ""

@@ -1,0 +1,172 @@
+"""Lay masked text over what it was made of: all that is no replacement must be the same bytes in the same order."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sluicegate.processors.masking.identifiers import Kind
+
+from .claim import Claim
+from .forms import Forms, number_of
+from .texts import CLASSES, DIGIT, Places, Texts
+
+_YEAR: Final = re.compile(rb"(?:1[89]|20)[0-9]{2}(?![0-9])")
+_WHOLE_YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
+_TAIL: Final = 0x80
+_TAIL_MASK: Final = 0xC0
+_DATE: Final = number_of(Kind.DATE)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """What was replaced (`starts` to `ends` before), where that stands after, and the kind of each replacement."""
+
+    starts: Places
+    ends: Places
+    after_starts: Places
+    after_ends: Places
+    kinds: NDArray[np.int64]
+
+
+def aligned(
+    before: Texts, after: Texts, forms: Forms, claim: Claim | None, *, years: bool
+) -> Alignment | None:
+    """How both texts go together; None when they do not. With `years`, a year may stand for a date."""
+    if claim is None:
+        return _walked(before, after, forms, _guessed(before, after, forms, years=years), years=years)
+    starts, ends = before.offsets[claim.rows] + claim.starts, before.offsets[claim.rows] + claim.ends
+    if not _usable(before, claim, starts, ends):
+        return None
+    if len(forms.starts) == len(starts) and _same_outside(before, after, forms, starts, ends):
+        return Alignment(starts, ends, forms.starts, forms.ends, forms.kinds)
+    return _walked(before, after, forms, (starts, ends), years=years)
+
+
+def torn(texts: Texts, starts: Places, ends: Places) -> bool:
+    """Whether a piece begins or ends between two letters, two digits, or inside a character."""
+    codes = texts.codes
+    edges = np.concatenate((starts, ends))
+    first, last = texts.offsets[texts.rows_of(starts)], texts.offsets[texts.rows_of(starts) + 1]
+    bounded = np.concatenate((starts > first, ends < last))
+    edges = edges[bounded]
+    classes, behind = CLASSES[codes[edges - 1]], CLASSES[codes[edges]]
+    inside = (classes == behind) & (classes > 0) & (classes <= DIGIT)
+    return bool((inside | ((codes[edges] & _TAIL_MASK) == _TAIL)).any())
+
+
+def _usable(before: Texts, claim: Claim, starts: Places, ends: Places) -> bool:
+    in_rows = (claim.starts >= 0) & (claim.ends > claim.starts) & (ends <= before.offsets[claim.rows + 1])
+    return bool(in_rows.all() and (starts[1:] >= ends[:-1]).all())
+
+
+def _same_outside(before: Texts, after: Texts, forms: Forms, starts: Places, ends: Places) -> bool:
+    left, right = before.with_marks(starts, ends), after.with_marks(forms.starts, forms.ends)
+    return left.data == right.data and np.array_equal(left.offsets, right.offsets)
+
+
+def _walked(
+    before: Texts, after: Texts, forms: Forms, spans: tuple[Places, Places] | None, *, years: bool
+) -> Alignment | None:
+    """Row by row: what is kept, a replacement, what is kept; the only way where years stand for dates."""
+    if spans is None:
+        return None
+    places = zip(forms.ends.tolist(), forms.kinds.tolist(), strict=True)
+    form_at = dict(zip(forms.starts.tolist(), places, strict=True))
+    pieces = list(zip(spans[0].tolist(), spans[1].tolist(), strict=True))
+    first = np.searchsorted(spans[0], before.offsets).tolist()
+    bounds, others = before.offsets.tolist(), after.offsets.tolist()
+    found: list[tuple[int, int, int]] = []
+    for row in range(len(before)):
+        its_own = _Row(before.data, after.data, bounds[row : row + 2], others[row : row + 2])
+        placed = its_own.walked(pieces[first[row] : first[row + 1]], form_at, years=years)
+        if placed is None:
+            return None
+        found += placed
+    made = np.array(found, np.int64).reshape(-1, 3)
+    return Alignment(*spans, made[:, 0], made[:, 1], made[:, 2])
+
+
+class _Row(NamedTuple):
+    """One row in both texts."""
+
+    old: bytes
+    new: bytes
+    bounds: list[int]
+    others: list[int]
+
+    def walked(
+        self, pieces: list[tuple[int, int]], form_at: dict[int, tuple[int, int]], *, years: bool
+    ) -> list[tuple[int, int, int]] | None:
+        """Start, end and kind of each replacement; None when something else is there."""
+        old, new = self.old, self.new
+        at, place = self.bounds[0], self.others[0]
+        found: list[tuple[int, int, int]] = []
+        for start, end in pieces:
+            kept = old[at:start]
+            if not new.startswith(kept, place):
+                return None
+            place += len(kept)
+            form = form_at.get(place) or (_year(new, place, old[start:end]) if years else None)
+            if form is None:
+                return None
+            found.append((place, *form))
+            at, place = end, form[0]
+        is_whole = place <= self.others[1] and old[at : self.bounds[1]] == new[place : self.others[1]]
+        return found if is_whole else None
+
+
+def _year(new: bytes, place: int, literal: bytes) -> tuple[int, int] | None:
+    year = _YEAR.match(new, place)
+    return (year.end(), _DATE) if year is not None and year[0] in literal else None
+
+
+def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple[Places, Places] | None:
+    """Where replacements may have been, when nobody says: kept pieces as early as they fit."""
+    starts: list[int] = []
+    ends: list[int] = []
+    first = np.searchsorted(forms.starts, after.offsets).tolist()
+    for row in range(len(before)):
+        old, new, base = before.row(row), after.row(row), int(after.offsets[row])
+        if old == new:
+            continue
+        places = [
+            (start - base, end - base)
+            for start, end in zip(
+                forms.starts[first[row] : first[row + 1]].tolist(),
+                forms.ends[first[row] : first[row + 1]].tolist(),
+                strict=True,
+            )
+        ]
+        if years:
+            places = sorted((*places, *(year.span() for year in _WHOLE_YEAR.finditer(new))))
+        spans = list(_gaps(old, new, places))
+        if not spans and places:
+            return None
+        starts += [int(before.offsets[row]) + start for start, _ in spans]
+        ends += [int(before.offsets[row]) + end for _, end in spans]
+    return np.array(starts, np.int64), np.array(ends, np.int64)
+
+
+def _gaps(old: bytes, new: bytes, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """For each replacement what it stands for; nothing when the kept pieces are not there in their order."""
+    at = places[0][0] if places else 0
+    gaps: list[tuple[int, int]] = []
+    for number, (start, end) in enumerate(places):
+        last = number + 1 == len(places)
+        kept = new[end : len(new) if last else places[number + 1][0]]
+        behind = at + end - start
+        stays = old[behind:] == kept if last else old.startswith(kept, behind)
+        if stays and new[start:end] == old[at:behind]:
+            # A tag or a year that was there before.
+            at = behind + len(kept)
+            continue
+        place = len(old) - len(kept) if last else old.find(kept, at + 1)
+        if place <= at or (last and not old.endswith(kept)):
+            return
+        gaps.append((at, place))
+        at = place + len(kept)
+    yield from gaps

@@ -1,0 +1,137 @@
+"""What identifies by its shape alone, looked for in what is left: RE2 over Arrow columns, all shapes in one pass, which one afterwards.
+
+Coarser than the rules of the masking and written apart from them. Codes of procedures and diagnoses, money and decimals are no identifiers.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sluicegate.processors.masking.identifiers import Kind
+
+from .expected import Expected
+from .report import Reason
+from .texts import Texts
+
+_MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)(?:[a-z]{2,6})?"
+_NUMERIC_DAY: Final = (
+    r"\b(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{2}))\b"
+)
+_WRITTEN_DAY: Final = rf"(?i:\b{_MONTH}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? [0-9]{{4}}\b|\b[0-9]{{1,2}}(?:st|nd|rd|th)? {_MONTH},? [0-9]{{4}}\b)"
+_GROUPS: Final = r"\b[0-9]{3}[-. ][0-9]{2}[-. ][0-9]{4}\b|\b[0-9]{3}\)?[-. ]{1,2}[0-9]{3}[-. ][0-9]{4}\b"
+_FOURS: Final = r"\b(?:[0-9]{4}[- ]){3}[0-9]{1,4}\b"
+_LABEL: Final = "mrn|ssn|account|acct|member|policy|licen[sc]e|passport|phone|tel|fax|npi|dea|chart"
+_LABELLED: Final = (
+    rf"(?i:\b(?:{_LABEL})(?: ?(?:no|nr|num|number|id))?[.:#]{{1,2}} ?[a-z]{{0,3}}-?[0-9]{{3,}})"
+)
+_ADDRESS: Final = r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|(?i:\b(?:[0-9a-f]{1,4}:){5,7}[0-9a-f]{1,4}\b)"
+_SHAPES: Final = (
+    (Reason.EMAIL, Kind.EMAIL, r"\S@\S"),
+    (Reason.URL, Kind.URL, r"(?i:https?://|\bwww\.[a-z])"),
+    (Reason.IP, Kind.IP, _ADDRESS),
+    (Reason.DIGITS, Kind.SSN, f"{_GROUPS}|{_FOURS}"),
+    (Reason.DATE, Kind.DATE, f"{_NUMERIC_DAY}|{_WRITTEN_DAY}"),
+    (Reason.LABELLED, Kind.RECORD, _LABELLED),
+    (Reason.NAME, Kind.NAME, r"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+"),
+)
+_DIGITS: Final = "[0-9]{5,}"
+_CODES: Final = "cpt|hcpcs|loinc|icd(?:-?(?:9|10)(?:-(?:cm|pcs))?)?|snomed(?: ct)?|ndc|rxnorm|rxcui|drg|cvx"
+_SAID: Final = rf"(?i)(?:\b(?:{_CODES})(?: code)?s?[ :#(]{{1,3}}|[$\x{{20AC}}\x{{A3}}]|[0-9]\.)[0-9]{{5,}}|\b[0-9]{{5,}}\.[0-9]"
+"""Long numbers that are codes, money or measures."""
+_PAIR: Final = r"[a-z,;] [A-Z][a-z]+ [A-Z][a-z]+"
+_PAIRS: Final = re.compile(rb"[a-z,;] ([A-Z][a-z]+) ([A-Z][a-z]+)")
+_ENCODED: Final = "[A-Za-z0-9+/_-]{5}(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{5}|%[0-9A-Fa-f]{2}"
+"""Pieces with a digit or a hump inside, and escapes."""
+_PIECES: Final = re.compile(rb"[A-Za-z0-9+/_-]{12,4096}")
+_PLAIN: Final = re.compile(rb"[a-z]+|[A-Z]?[a-z]+|[A-Z]+")
+_LOOK_ALIKE: Final = (
+    "<(?:" + "|".join(kind.value for kind in Kind) + r")(?::|>)|<\s?[a-z-]{2,12}\s?:\s?[A-Za-z0-9]{12,64}\s?>"
+)
+_WORDS: Final = frozenset(
+    b"the and for with after before no denies continue blood pressure heart rate chest history emergency room intensive care unit"
+    b" general medical center health hospital clinic department january february march april may june july august september october"
+    b" november december monday tuesday wednesday thursday friday saturday sunday north south east west new york united states"
+    b" disease syndrome scale score index test stage type grade class"
+    b" record number member account policy subscriber medical patient date birth social security phone fax mail address name"
+    b" driver license vehicle device serial portal study subject left right upper lower chief complaint physical exam review systems"
+    b" follow plan assessment diagnosis discharge admission summary report imaging laboratory results vital signs medications allergies"
+    b" family magnetic resonance computed tomography type ii iii iv".split()
+)
+
+
+def shapes(left: Any, expected: Expected) -> Iterator[Reason]:
+    """Shapes in an Arrow column of what is left."""
+    asked = [(reason, pattern) for reason, kind, pattern in _SHAPES if expected.masks(kind)]
+    if asked and _any(left, "|".join(pattern for _, pattern in asked)):
+        yield from {reason for reason, pattern in asked if _any(left, pattern)}
+    if expected.masks(Kind.NUMBER) and _any(left, _DIGITS):
+        some = left.filter(pc.match_substring_regex(left, _DIGITS))
+        allowed = pc.count_substring_regex(some, _SAID)
+        if pc.any(pc.less(allowed, pc.count_substring_regex(some, _DIGITS))).as_py():
+            yield Reason.DIGITS
+
+
+def look_alikes(left: Any, before: Any) -> bool:
+    """Whether something like a form is left that was not there before."""
+    odd = pc.match_substring_regex(left, _LOOK_ALIKE)
+    if not pc.any(odd).as_py():
+        return False
+    some, others = left.filter(odd), before.filter(odd)
+    return bool(
+        pc.any(
+            pc.greater(
+                pc.count_substring_regex(some, _LOOK_ALIKE), pc.count_substring_regex(others, _LOOK_ALIKE)
+            )
+        ).as_py()
+    )
+
+
+def unknown_pairs(left: Any, texts: Texts, *, tolerated: int) -> int:
+    """How many pairs of capitalised words inside sentences are left that are in no vocabulary of this look; 0 for few."""
+    counts = pc.count_substring_regex(left, _PAIR)
+    if pc.sum(counts).as_py() <= tolerated:
+        return 0
+    return sum(
+        pair[0].lower() not in _WORDS and pair[1].lower() not in _WORDS
+        for row in np.flatnonzero(counts.to_numpy()).tolist()
+        for pair in _PAIRS.findall(texts.row(row))
+    )
+
+
+def decoded(left: Any, texts: Texts) -> Texts | None:
+    """What encoded pieces say, if anything is encoded."""
+    found: list[bytes] = []
+    for row in _rows(left, _ENCODED):
+        encoded = texts.row(row).replace(b"\x1f", b" ")
+        for token in _PIECES.findall(encoded):
+            if not _PLAIN.fullmatch(token):
+                found += _decoded(token)
+        if b"%" in encoded:
+            found.append(unquote_to_bytes(encoded))
+    readable = [text for one in found if (text := one.decode(errors="ignore")).isprintable() and text]
+    return Texts.of(pa.array(readable, pa.large_string())) if readable else None
+
+
+def _decoded(token: bytes) -> Iterator[bytes]:
+    plain = token.replace(b"-", b"+").replace(b"_", b"/")
+    with suppress(binascii.Error, ValueError):
+        yield base64.b64decode(plain + b"=" * (-len(plain) % 4))
+    with suppress(ValueError):
+        yield bytes.fromhex(token.decode())
+
+
+def _rows(left: Any, pattern: str) -> list[int]:
+    found = pc.match_substring_regex(left, pattern).to_numpy(zero_copy_only=False)
+    return [int(row) for row in np.flatnonzero(found)]
+
+
+def _any(column: Any, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())

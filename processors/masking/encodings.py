@@ -29,9 +29,9 @@ def find(text: str, holds_identifier: Callable[[str], bool]) -> Iterator[Span]:
         yield Span(0, len(text), Kind.ENCODED)
         return
     for match in _TOKEN.finditer(text):
-        readings = list(_readings(match[0]))
-        unreadable = not readings and len(match[0]) >= _UNREADABLE and _is_mixed(match[0])
-        if unreadable or any(holds_identifier(reading) for reading in readings):
+        decoded = list(readings(match[0]))
+        unreadable = not decoded and len(match[0]) >= _UNREADABLE and _is_mixed(match[0])
+        if unreadable or any(holds_identifier(reading) for reading in decoded):
             yield Span(match.start(), match.end(), Kind.ENCODED)
     if any(char in text for char in "%&\\="):
         for match in _ESCAPED.finditer(text):
@@ -50,7 +50,8 @@ def _character(escape: re.Match[str]) -> str:
     return "\ufffd" if "\ud800" <= char <= "\udfff" else char
 
 
-def _readings(token: str) -> Iterator[str]:
+def readings(token: str) -> Iterator[str]:
+    """What a word may be in base64 or hexadecimal, where that is printable text."""
     core = token.rstrip("=")
     if core.isalpha() and (core.islower() or core.isupper() or core.istitle()):
         return

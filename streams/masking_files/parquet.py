@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
 
@@ -97,7 +98,7 @@ def _long_numbers(file: Any) -> frozenset[Path]:
     long: set[Path] = set()
     for batch in file.iter_batches(1 << 16, columns=names) if names else ():
         for name in names:
-            bounds = pc.min_max(batch.column(batch.schema.get_field_index(name))).as_py()
+            bounds = pc.call_function("min_max", [batch.column(batch.schema.get_field_index(name))]).as_py()
             if any(value is not None and abs(value) >= _LONG for value in bounds.values()):
                 long.add((spelled(name),))
     return frozenset(long)
@@ -118,8 +119,8 @@ def _value(value: Any, kind: Any) -> Any:
     if value is None or isinstance(value, bytes):
         # What cannot be read does not leave, or is kept as it is: nothing to look at.
         return None
-    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):  # noqa: PLR0124
-        return str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
     if pa.types.is_map(kind):
         return {key: _value(inner, kind.item_type) for key, inner in value}
     if pa.types.is_struct(kind):

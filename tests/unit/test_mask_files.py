@@ -79,6 +79,28 @@ def test_nothing_of_a_known_value_remains_in_json_lines(masked: Masked) -> None:
     assert "note" in report.unknown
 
 
+@pytest.mark.parametrize(
+    "disguised",
+    [
+        "jane%20okafor",
+        "J%61ne",
+        "&#74;ane",
+        "SmFuZSBPa2Fmb3I=",
+        "4a616e65204f6b61666f72",
+        "call%3A617-555-0143",
+    ],
+)
+def test_an_encoded_identifier_is_masked_whole(disguised: str, masked: Masked) -> None:
+    """Percent, character references, base64 and hexadecimal hide nothing."""
+    record = {"first_name": "Jane", "last_name": "Okafor", "note": f"see {disguised} there"}
+
+    text, _ = masked("in.jsonl", json.dumps(record))
+
+    assert disguised not in text
+    assert json.loads(text)["note"].startswith("see <")
+    assert json.loads(text)["note"].endswith("> there")
+
+
 def test_what_is_not_replaced_keeps_its_bytes(masked: Masked) -> None:
     """White space, number forms, escapes, blank lines and line ends stay."""
     line = '{ "n":1.50e1 ,"t" : "caf\\u00e9 \\/ x", "email":"a@example.org" }'

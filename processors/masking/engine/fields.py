@@ -9,13 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from sluicegate.processors.masking.columns import Columns, Path
 from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
 from sluicegate.processors.masking.profile import Column, Profile
 
 from .batch import TextBatch
 from .doubt import doubt
-from .engine import Engine, Masked, replaced
+from .encoded import Encoded
+from .engine import Engine, Finder, Masked, replaced
 from .folding import fold_word
 from .kinds import CODES, KINDS, SpanKind, profile_kind
 from .known_values import KnownValues
@@ -249,12 +252,16 @@ class FieldBatch:
     def through_engine(self, batch: TextBatch, *, free: bool) -> Masked:
         """Texts through all stages, with this batch's known values; what is not `free` is searched for no words."""
         masking = self._masking
-        engine = replace(
-            masking.engine,
-            lexicon=masking.engine.lexicon if free else None,
-            finders=(self._known, *(masking.engine.finders if free else ()), doubt),
-        )
+        lexicon = masking.engine.lexicon if free else None
+        finders: tuple[Finder, ...] = (self._known, *(masking.engine.finders if free else ()), doubt)
+        within = replace(masking.engine, lexicon=lexicon, finders=finders)
+        engine = replace(within, finders=(*finders, Encoded(lambda inner: self._masked_in(inner, within))))
         return engine.masked(batch, masking.replacing, masking.surrogates)
+
+    def _masked_in(self, batch: TextBatch, engine: Engine) -> SpanTable:
+        spans = engine.spans(batch, self._masking.surrogates)
+        keeps = self._masking.replacing.keeps
+        return spans.take(np.array([not keeps(code) for code in spans.kind.tolist()], bool))
 
     def _mask_numbers(self, group: Group) -> None:
         """Bare numbers: the batch's own identifiers, and long whole ones in a column that nobody knows."""

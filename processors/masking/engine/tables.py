@@ -89,14 +89,12 @@ class Tables:
             self._array(cells, child, (*path, spelled(name)), inherited, owners)
             for name, child in zip(names, array.flatten(), strict=True)
         ]
-        valid = array.is_valid()
+        missing = array.is_null()
 
         def build() -> Any:
             children = [part() for part in parts]
             fields = [pa.field(name, child.type) for name, child in zip(names, children, strict=True)]
-            import pyarrow.compute as pc  # noqa: PLC0415 - heavy
-
-            return pa.StructArray.from_arrays(children, fields=fields, mask=pc.invert(valid))
+            return pa.StructArray.from_arrays(children, fields=fields, mask=missing)
 
         return build
 

@@ -12,9 +12,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
+
+import pyarrow as pa
 
 from sluicegate.processors.masking.engine.batch import TextBatch
 from sluicegate.processors.masking.engine.closed_world import closed_world
@@ -26,6 +29,8 @@ from sluicegate.processors.masking.engine.scoring import GoldText, Score, code_p
 from sluicegate.processors.masking.engine.span_table import SpanTable
 from sluicegate.processors.masking.engine.surrogates import Surrogates
 from sluicegate.processors.masking.engine.treatments import Replacing, Treatment, Treatments
+from sluicegate.processors.masking.profile import BUILT_IN
+from sluicegate.processors.masking.verifier import Claim, Expected, Verifier
 from sluicegate.streams.masking_engine import load_engine
 
 from .measuring import Effort, Measure
@@ -37,6 +42,7 @@ _OTHER_NOTES: Final = 60
 _CORPORA: Final = (("dense", 0.55), ("sparse", 0.9))
 _EVERY: Final = Treatments(dict.fromkeys(KINDS, Treatment.SURROGATE))
 """The dearest treatment, for every kind."""
+_SECRET: Final = b"a secret of the measurement only"
 _OTHER: Final = "SLUICEGATE_PRESIDIO"
 _OTHER_PROGRAM: Final = """
 import json, os, sys, time
@@ -65,6 +71,7 @@ def measure(effort: Effort) -> Iterator[Measure]:
         corpus = f"{name}, {spans:.0f} identifiers per KB"
         ours = _speed(f"all, {corpus}", size, effort, _whole(engine, batches))
         yield ours
+        yield _speed(f"all and verifier, {corpus}", size, effort, _verified(engine, batches))
         yield from _stages(engine, corpus, size, effort, [TextBatch.of(rows) for rows in batches])
         yield from _quality(engine, corpus, drawn)
         yield from _other(corpus, drawn[:_OTHER_NOTES], ours)
@@ -77,6 +84,29 @@ def _whole(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], objec
     def work() -> None:
         for rows in batches:
             engine.masked(TextBatch.of(rows), replacing, surrogates)
+
+    return work
+
+
+def _verified(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], object]:
+    surrogates = Surrogates(_SECRET)
+    replacing = Replacing(_EVERY, surrogates)
+    expected = Expected.of(BUILT_IN["hipaa-safe-harbor"])
+    # Arrow columns are what comes in; what leaves is made anew each time.
+    columns = [pa.record_batch({"note": pa.array([row.decode() for row in rows])}) for rows in batches]
+
+    def work() -> None:
+        verifier = Verifier(expected, _SECRET)
+        objections = Counter[str]()
+        for rows, before in zip(batches, columns, strict=True):
+            batch = TextBatch.of(rows)
+            masked = engine.masked(batch, replacing, surrogates)
+            after = pa.record_batch({"note": pa.array(list(masked.rows), pa.binary()).cast(pa.string())})
+            places = batch.to_original(masked.spans.start), batch.to_original(masked.spans.end)
+            claim = Claim.of_places(*places, batch.original_offsets)
+            objections.update(verifier.verify(before, after, {"note": claim}).reasons)
+        if objections:
+            sys.stdout.write(f"NOTE: the verifier objects: {dict(objections)} of {len(batches)} batches\n")
 
     return work
 

@@ -8,7 +8,8 @@ Refuses what it cannot read for certain (not UTF-8, ragged rows, a record of mor
 a header that looks like data) instead of guessing.
 
 Where things are: `formats` says which file is what; `json_lines`, `delimited`, `plain_text`, `bundles` and `parquet` read, mask and say
-what to check; `checking` looks at each batch with other eyes; `masking` puts it together; `report` says what was done.
+what to check; `checking` looks at each batch with other eyes; `masking` puts it together; `report` and
+`described` say what was done, `foreseen` and `schemas` what would be.
 """
 
 from .formats import FileFormat, named_format

@@ -155,6 +155,19 @@ def test_an_ordinary_word_in_small_letters_is_no_name_but_one_with_a_capital_is(
     assert sorted((batch.text[one.start : one.end]) for one in found) == [b"Day", b"will day"]
 
 
+def test_a_single_name_is_none_in_a_column_of_places() -> None:
+    """Somebody called Virginia does not mask the state; both her names do, and her number."""
+    cells = Cells(Records(_masking()))
+    cells.add(("first_name",), ["Virginia", "Ann"], range(2))
+    cells.add(("last_name",), ["Reston", "Li"], range(2))
+    cells.add(("mrn",), ["4482177", "1"], range(2))
+    states = cells.add(("state",), ["Virginia", "c/o Virginia Reston, 4482177"], range(2))
+    cells.masked()
+
+    assert states()[0] == "Virginia"
+    assert (states()[1] or "").startswith("c/o <name>, <record")
+
+
 def test_a_birth_date_is_found_however_it_is_written() -> None:
     """Numbers in both orders, names of months, ordinals."""
     known = KnownValues()

@@ -5,5 +5,6 @@ uncovers what another stage found; spans stay inside one row and never split a c
 built, checked and mapped into memory by `sluicegate.streams.lexicon`.
 
 Where things are: `batch` joins rows and folds lookalikes; `tokens` finds words, `hashing` names them by 64 bits, `lexicon` says what
-a word is; `closed_world` takes for a name what no vocabulary explains.
+a word is; `closed_world` takes for a name what no vocabulary explains; `known_values`, `encoded` and `doubt` are the further stages of
+files. `fields` gathers a batch by what the profile says of each place; `records` walks JSON, `cells` columns, `tables` Arrow.
 """

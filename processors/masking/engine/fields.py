@@ -253,7 +253,11 @@ class FieldBatch:
         """Texts through all stages, with this batch's known values; what is not `free` is searched for no words."""
         masking = self._masking
         lexicon = masking.engine.lexicon if free else None
-        finders: tuple[Finder, ...] = (self._known, *(masking.engine.finders if free else ()), doubt)
+        finders: tuple[Finder, ...] = (
+            self._known if free else self._known.sure,
+            *(masking.engine.finders if free else ()),
+            doubt,
+        )
         within = replace(masking.engine, lexicon=lexicon, finders=finders)
         engine = replace(within, finders=(*finders, Encoded(lambda inner: self._masked_in(inner, within))))
         return engine.masked(batch, masking.replacing, masking.surrogates)

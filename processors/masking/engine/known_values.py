@@ -155,8 +155,16 @@ class KnownValues:
                         self._know(order.encode(), Kind.BIRTH_DATE, weak=False)
 
     def __call__(self, batch: TextBatch, found: SpanTable) -> SpanTable:
-        """Where the literals stand."""
+        """Where the literals stand in free text."""
         del found
+        return self._find(batch, weak=True)
+
+    def sure(self, batch: TextBatch, found: SpanTable) -> SpanTable:
+        """Where they stand in columns of codes and places: there a single name or short number is none (`Virginia`)."""
+        del found
+        return self._find(batch, weak=False)
+
+    def _find(self, batch: TextBatch, *, weak: bool) -> SpanTable:
         if not self._literals or not len(batch):
             return SpanTable.empty()
         spelt = _spelt(batch)
@@ -166,6 +174,8 @@ class KnownValues:
         starts, ends, kinds = [], [], []
         for at, literal in sorted(self._candidates(spelt)):
             known = self._literals[literal]
+            if known.weak and not weak:
+                continue
             end = at + len(literal)
             begins, stops = spelt.edges[at], spelt.edges[end]
             whole = begins and stops

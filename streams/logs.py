@@ -47,6 +47,7 @@ FIELDS: Final[Mapping[str, Form]] = {
     **dict.fromkeys(
         (
             "aborts",
+            "ahead_ms",
             "alarm",
             "at_once",
             "entries",
@@ -110,6 +111,11 @@ def get_logger(name: str) -> Any:
     )
 
 
+def silent_logger() -> Any:
+    """A logger that takes every line and writes none, for simulations: what goes wrong there is no news."""
+    return structlog.wrap_logger(structlog.PrintLogger(), processors=[_drop])
+
+
 def configure_logging(*, as_json: bool = False, level: int = logging.INFO) -> None:
     """For a program: write the lines of this process to standard error, as JSON or for people."""
     silence_logging()
@@ -169,6 +175,10 @@ def name_exception(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
     if isinstance(error, SluicegateError):
         named["message"] = str(error)
     return {**event, **named}
+
+
+def _drop(_logger: Any, _method: str, _event: MutableMapping[str, Any]) -> Any:
+    raise structlog.DropEvent
 
 
 def _is_field_name(name: object) -> bool:

@@ -7,8 +7,6 @@ from functools import cache
 from random import Random
 from typing import Any, Final, cast
 
-import structlog
-
 from sluicegate.processors.contract import Record
 from sluicegate.processors.release import Post
 from sluicegate.processors.tables import Tables, Trust
@@ -20,18 +18,15 @@ from sluicegate.streams.clients.executor_steps import ExecutorStep
 from sluicegate.streams.clients.executor_workplace import ActingWatchdog, Clock, Handler, Workplace
 from sluicegate.streams.clients.grant_reader import RECEIPTS, GrantReader
 from sluicegate.streams.kafka.principals import Principal, Role
+from sluicegate.streams.logs import silent_logger
 from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.runtime.task import Progress
 
 from .client import Names, Network, SimulatedClaimProducer
 from .cluster import SimulatedCluster
 
-_SILENT: Final = structlog.wrap_logger(structlog.PrintLogger(), processors=[lambda *_: _drop()])
+_SILENT: Final = silent_logger()
 WATCHDOG_S: Final = 60.0
-
-
-def _drop() -> Any:
-    raise structlog.DropEvent
 
 
 @cache

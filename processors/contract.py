@@ -135,17 +135,22 @@ class Decided(Protocol):
 
 @runtime_checkable
 class Phased(Protocol):
-    """A topology that takes its step in three phases, of which a task does each for all records at hand before the next.
+    """A topology that takes its step in four phases, of which a task does each for all records at hand before the next.
 
-    `process` is the three of them for one record. Checking signatures, deciding and encoding each find in the processor's
-    caches what they left there at the record before: in turn they push each other out, which costs a third of the time.
+    `process` is the four of them for one record. Checking signatures, asking rules, deciding and encoding each find in the
+    processor's caches what they left there at the record before: in turn they push each other out, which costs a third of
+    the time.
     """
 
     def read(self, tables: Any, record: Record, now_ms: int) -> Any:
-        """What is to be known of a record before any state is looked at. Must not raise."""
+        """What a record says, and whether to trust it. Must not raise."""
         ...
 
-    def decide(self, stores: StoreReader, tables: Any, read: Any, now_ms: int) -> Decided:
+    def judge(self, tables: Any, read: Any, now_ms: int) -> Any:
+        """What was read, with all that can be said about it before any state is looked at. Must not raise."""
+        ...
+
+    def decide(self, stores: StoreReader, tables: Any, judged: Any, now_ms: int) -> Decided:
         """What becomes of it, in the order of the records: the next one sees these puts. Must not raise."""
         ...
 

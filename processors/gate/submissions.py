@@ -7,6 +7,7 @@ outcome again and other content under the same id is a conflict.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sluicegate.processors.contract import Put, Record, StoreReader
 from sluicegate.processors.events import Event, Reason
@@ -38,6 +39,15 @@ class Window:
     skew_ms: int = 2_000
 
 
+class Submission(NamedTuple):
+    """An authentic action, and all that can be said about it before any state is looked at."""
+
+    trusted: Authentic
+    action: Action
+    subject: Subject
+    verdict: Verdict
+
+
 def content_digest(action: Action) -> bytes:
     """What makes two records the same action: everything but nonce and creation time."""
     on_behalf_of = action.on_behalf_of
@@ -49,13 +59,17 @@ def content_digest(action: Action) -> bytes:
     return sha256(canonical_json(content))
 
 
-def submit(
-    stores: StoreReader, tables: Tables, record: Record, trusted: Authentic, window: Window, cause: Cause
-) -> Ruling | DeadLetter:
-    """One authentic action."""
-    action = trusted.model
-    assert isinstance(action, Action)  # noqa: S101  # the gate dispatches by model
+def judge(tables: Tables, trusted: Authentic, action: Action) -> Submission:
+    """Ask the policies in force."""
     subject = Subject(action.action_id, trusted.digest, content_digest(action), action.lane, action.agent)
+    return Submission(trusted, action, subject, evaluate(tables, action))
+
+
+def submit(
+    stores: StoreReader, tables: Tables, record: Record, submission: Submission, window: Window, cause: Cause
+) -> Ruling | DeadLetter:
+    """One authentic action, judged by these tables."""
+    action, subject = submission.action, submission.subject
     known = _known(stores, subject, action, cause)
     if known is not None:
         return known
@@ -65,7 +79,7 @@ def submit(
     stale = _stale(action.created_at_ms, record.append_ms, window)
     if stale is not None:
         return _refuse_stale(subject, action, stale, cause)
-    ruling = _judge(tables, record, trusted, action, subject, cause)
+    ruling = _follow(tables, record, submission, cause)
     if action.supersedes is None:
         return ruling
     return _superseding(stores, action, ruling, cause)
@@ -140,14 +154,13 @@ def _refuse_stale(subject: Subject, action: Action, reason: Reason, cause: Cause
     return Ruling(Event.ACTION_STALE, facts, puts, (send_outcome(outcome),), (outcome,), subject.lane)
 
 
-def _judge(
-    tables: Tables, record: Record, trusted: Authentic, action: Action, subject: Subject, cause: Cause
-) -> Ruling:
+def _follow(tables: Tables, record: Record, submission: Submission, cause: Cause) -> Ruling:
+    """What the verdict leads to, unless the action may not get so far or has nowhere to go."""
+    trusted, action, subject, verdict = submission
     if tables.controls.paused(action_type=action.type, executor=None, agent=action.agent):
         return _deny(subject, action, Reason.PAUSED, cause)
     if not may_act_for(tables.directory, action):
         return _deny(subject, action, Reason.NOT_A_DELEGATOR, cause)
-    verdict = evaluate(tables, action)
     if verdict.effect is Effect.DENY:
         return _deny(subject, action, why_denied(verdict), cause, verdict)
     executor = grants.route(tables, action)

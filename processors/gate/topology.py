@@ -33,7 +33,7 @@ from sluicegate.schemas.receipt import Claim, Receipt
 
 from . import approvals, closed, grants, pending, receipts, reconciliation, submissions
 from .pending import read_pending
-from .submissions import Window
+from .submissions import Submission, Window
 
 SOURCE = "/sluicegate/gate"
 """`ce_source` of everything the gate writes."""
@@ -44,6 +44,13 @@ class Read(NamedTuple):
 
     record: Record
     trusted: Authentic | DeadLetter
+
+
+class Judged(NamedTuple):
+    """A record, and what can be said about it before any state is looked at: of an action, what policies say."""
+
+    record: Record
+    found: Submission | Authentic | DeadLetter
 
 
 class Ruled(NamedTuple):
@@ -97,7 +104,8 @@ class GateTopology(OperatorTables):
 
     def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
         """One record of one input."""
-        ruled = self.decide(stores, tables, self.read(tables, record, now_ms), now_ms)
+        judged = self.judge(tables, self.read(tables, record, now_ms), now_ms)
+        ruled = self.decide(stores, tables, judged, now_ms)
         return Step(ruled.puts, self.write(ruled))
 
     def read(self, tables: Tables, record: Record, now_ms: int) -> Read:
@@ -105,13 +113,26 @@ class GateTopology(OperatorTables):
         del now_ms
         return Read(record, authenticate(record, tables, self.trust.deployment, self.partitions))
 
-    def decide(self, stores: StoreReader, tables: Tables, read: Read, now_ms: int) -> Ruled:
+    def judge(self, tables: Tables, read: Read, now_ms: int) -> Judged:
+        """What policies say about an action; of a copy as well, which only the state knows for one."""
+        del now_ms
+        record, trusted = read
+        if isinstance(trusted, Authentic) and isinstance(trusted.model, Action):
+            return Judged(record, submissions.judge(tables, trusted, trusted.model))
+        return Judged(record, trusted)
+
+    def decide(self, stores: StoreReader, tables: Tables, judged: Judged, now_ms: int) -> Ruled:
         """What becomes of it."""
-        record, trusted = read.record, read.trusted
+        record, found = judged
         cause = Cause(str(record.position), record.append_ms, now_ms)
-        if isinstance(trusted, DeadLetter):
-            return Ruled(record, cause, trusted)
-        return Ruled(record, cause, self._rule(stores, tables, record, trusted, cause))
+        match found:
+            case Submission():
+                ruling = submissions.submit(stores, tables, record, found, self.window, cause)
+            case Authentic():
+                ruling = self._rule(stores, tables, found, cause)
+            case DeadLetter():
+                ruling = found
+        return Ruled(record, cause, ruling)
 
     def write(self, decided: Ruled) -> tuple[Output, ...]:
         """The records that tell of it, its audit entry with the leaf last."""
@@ -161,11 +182,10 @@ class GateTopology(OperatorTables):
         return (_entry_output(entry, str(transaction.partition), self.json_topics),)
 
     def _rule(
-        self, stores: StoreReader, tables: Tables, record: Record, trusted: Authentic, cause: Cause
+        self, stores: StoreReader, tables: Tables, trusted: Authentic, cause: Cause
     ) -> Ruling | DeadLetter:
+        assert not isinstance(trusted.model, Action)  # noqa: S101  # an action is a submission by now
         match trusted.model:
-            case Action():
-                return submissions.submit(stores, tables, record, trusted, self.window, cause)
             case Withdrawal() as withdrawal:
                 return submissions.withdraw(stores, withdrawal, trusted.digest, self.window, cause)
             case Decision() as decision:

@@ -143,11 +143,14 @@ class Task(Generic[Tables]):
             reads = []
             for record in records:
                 reads.append(topology.read(tables, record, now_ms))  # noqa: PERF401  # `record` is named if it raises
+            judgements = []
+            for record, read in zip(records, reads, strict=True):  # noqa: B007  # likewise
+                judgements.append(topology.judge(tables, read, now_ms))
             rulings = []
-            for record, read in zip(records, reads, strict=True):
+            for record, judged in zip(records, judgements, strict=True):
                 if moves_time:
                     stores.stream_ms = max(stores.stream_ms, record.append_ms)
-                decided = topology.decide(stores, tables, read, now_ms)
+                decided = topology.decide(stores, tables, judged, now_ms)
                 for change in decided.puts:
                     stores.put(change)
                 rulings.append(decided)

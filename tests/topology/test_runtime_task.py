@@ -288,7 +288,7 @@ def test_a_topology_that_raises_stops_with_the_position_and_no_value() -> None:
 
 
 class InPhases(Counter):
-    """The counter in three phases, noting what is done when; it raises in the phase it is told, at the second record."""
+    """The counter in four phases, noting what is done when; it raises in the phase it is told, at the second record."""
 
     def __init__(self, raises_in: str = "") -> None:
         super().__init__()
@@ -300,9 +300,14 @@ class InPhases(Counter):
         del tables, now_ms
         return self._noted("read", record)
 
-    def decide(self, stores: StoreReader, tables: Seen, read: Record, now_ms: int) -> "Counted":
+    def judge(self, tables: Seen, read: Record, now_ms: int) -> Record:
+        """The record as it is."""
+        del tables, now_ms
+        return self._noted("judge", read)
+
+    def decide(self, stores: StoreReader, tables: Seen, judged: Record, now_ms: int) -> "Counted":
         """What the counter does."""
-        return Counted(self._noted("decide", read), self.process(stores, tables, read, now_ms))
+        return Counted(self._noted("decide", judged), self.process(stores, tables, judged, now_ms))
 
     def write(self, decided: "Counted") -> tuple[Output, ...]:
         """What the counter writes."""
@@ -329,7 +334,7 @@ class Counted(NamedTuple):
 
 
 def test_phases_change_nothing_but_the_order_of_work() -> None:
-    """All are read, then all decided, each seeing what the ones before it put, then all written; bytes are the same."""
+    """All are read, then all judged, then all decided, each seeing what the ones before it put, then all written; bytes are the same."""
     plain, phased = counter(), TopologyDriver(InPhases())
     for driver in (plain, phased):
         for number in range(6):
@@ -342,11 +347,11 @@ def test_phases_change_nothing_but_the_order_of_work() -> None:
     topology = phased.topology
     assert isinstance(topology, InPhases)
     assert topology.done == [
-        f"{phase} {offset}" for phase in ("read", "decide", "write") for offset in range(6)
+        f"{phase} {offset}" for phase in ("read", "judge", "decide", "write") for offset in range(6)
     ]
 
 
-@pytest.mark.parametrize("phase", ["read", "decide", "write"])
+@pytest.mark.parametrize("phase", ["read", "judge", "decide", "write"])
 def test_a_phase_that_raises_names_the_record_at_which_it_did(phase: str) -> None:
     """Whichever phase it is, the error has the position of its record and nothing of its value."""
     driver = TopologyDriver(InPhases(raises_in=phase))

@@ -23,13 +23,13 @@ _DATE: Final = number_of(Kind.DATE)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
-    """What was replaced (`starts` to `ends` before), where that stands after, and the kind of each replacement."""
+    """What was replaced (`starts` to `ends` before), and the kind of each replacement."""
 
     starts: Places
     ends: Places
-    after_starts: Places
-    after_ends: Places
     kinds: NDArray[np.int64]
+    left: Texts
+    """What is no replacement, with marks."""
 
 
 def aligned(
@@ -41,8 +41,10 @@ def aligned(
     starts, ends = before.offsets[claim.rows] + claim.starts, before.offsets[claim.rows] + claim.ends
     if not _usable(before, claim, starts, ends):
         return None
-    if len(forms.starts) == len(starts) and _same_outside(before, after, forms, starts, ends):
-        return Alignment(starts, ends, forms.starts, forms.ends, forms.kinds)
+    if len(forms.starts) == len(starts):
+        left = after.with_marks(forms.starts, forms.ends)
+        if _is_outside(before, starts, ends, left):
+            return Alignment(starts, ends, forms.kinds, left)
     return _walked(before, after, forms, (starts, ends), years=years)
 
 
@@ -63,9 +65,9 @@ def _usable(before: Texts, claim: Claim, starts: Places, ends: Places) -> bool:
     return bool(in_rows.all() and (starts[1:] >= ends[:-1]).all())
 
 
-def _same_outside(before: Texts, after: Texts, forms: Forms, starts: Places, ends: Places) -> bool:
-    left, right = before.with_marks(starts, ends), after.with_marks(forms.starts, forms.ends)
-    return left.data == right.data and np.array_equal(left.offsets, right.offsets)
+def _is_outside(before: Texts, starts: Places, ends: Places, left: Texts) -> bool:
+    kept = before.with_marks(starts, ends)
+    return kept.data == left.data and np.array_equal(kept.offsets, left.offsets)
 
 
 def _walked(
@@ -87,7 +89,7 @@ def _walked(
             return None
         found += placed
     made = np.array(found, np.int64).reshape(-1, 3)
-    return Alignment(*spans, made[:, 0], made[:, 1], made[:, 2])
+    return Alignment(*spans, made[:, 2], after.with_marks(made[:, 0], made[:, 1]))
 
 
 class _Row(NamedTuple):

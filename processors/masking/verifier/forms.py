@@ -71,10 +71,7 @@ class Proofs:
             near[last[(last >= 0) & (ends[last] > borders)]] = False
         starts, ends = starts[near], ends[near]
         padded = np.append(codes, np.zeros(_LONGEST, np.uint8))
-        window = _windows(padded, _LONGEST_KIND)[starts + 1]
-        stops = (window == ord(":")) | (window == ord(">"))
-        size = np.where(stops.any(axis=1), stops.argmax(axis=1), 0)
-        kinds = _kinds(window, size)
+        kinds, size = _kinds(padded, starts + 1)
         known = kinds >= 0
         starts, ends, kinds, size = starts[known], ends[known], kinds[known], size[known]
         lengths = ends - starts - 2
@@ -92,14 +89,23 @@ class Proofs:
         return Forms(starts[shaped], ends[shaped], kinds[shaped], proved[shaped])
 
     def _tokens(self, codes: Codes, places: Places, kinds: NDArray[np.int64]) -> tuple[Flags, Flags]:
-        letters = _windows(codes, _LETTERS)[places] - np.uint8(ord("a"))
-        small: Flags = np.all(letters < 26, axis=1)  # noqa: PLR2004 - the alphabet
-        wide = letters.astype(np.uint16)
-        threes = (wide[:, 0::3] * np.uint16(26) + wide[:, 1::3]) * np.uint16(26) + wide[:, 2::3]
-        right: Flags = np.all(threes < 1 << _BITS, axis=1)
-        spelt = np.logical_and(small, right)
-        bits = np.bitwise_and(threes, np.uint16((1 << _BITS) - 1)).astype(np.int64)
-        value, proof = _joined(bits[:, :_HALF]), _joined(bits[:, _HALF:])
+        # Column by column: a step over all forms at once is fast, one along the letters of each is not.
+        small = np.ones(len(places), bool)
+        spelt = np.ones(len(places), bool)
+        halves = []
+        for half in range(2):
+            number = np.zeros(len(places), np.uint64)
+            for at in range(half * _HALF, (half + 1) * _HALF):
+                three = np.zeros(len(places), np.uint16)
+                for place in range(3 * at, 3 * at + 3):
+                    letter = codes[places + place] - np.uint8(ord("a"))
+                    small &= letter < 26  # noqa: PLR2004 - the alphabet
+                    three = three * np.uint16(26) + letter
+                spelt &= three < 1 << _BITS
+                number = number << np.uint64(_BITS) | (three & np.uint16((1 << _BITS) - 1))
+            halves.append(number)
+        spelt &= small
+        value, proof = halves
         whole = np.stack([kinds.astype(">u8"), value, proof], axis=1).astype(">u8")
         blob = whole.tobytes()
         named = [blob[at : at + 24] for at in range(0, len(blob), 24)]
@@ -138,31 +144,28 @@ class Proofs:
         return True, hmac.compare_digest(spelt, found[2])
 
 
-def _joined(four: NDArray[np.int64]) -> NDArray[np.uint64]:
-    shifts = np.arange(3 * _BITS, -1, -_BITS)
-    return np.asarray(np.sum(four << shifts, axis=1), np.uint64)
-
-
-def _windows(codes: Codes, size: int) -> NDArray[np.uint8]:
-    return np.lib.stride_tricks.sliding_window_view(codes, size)
-
-
-def _kinds(window: Codes, size: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of the kind that begins each window, -1 for none."""
-    keys = _keys(np.ascontiguousarray(window & _CUTS[size]))
+def _kinds(padded: Codes, places: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of the kind that begins at each place (-1: none), and its length."""
+    keys, sizes = np.zeros(len(places), np.uint64), np.zeros(len(places), np.int64)
+    goes_on = np.ones(len(places), bool)
+    for step in range(_LONGEST_KIND):
+        code = padded[places + step]
+        goes_on &= (code != ord(":")) & (code != ord(">"))
+        if not goes_on.any():
+            break
+        keys = np.where(goes_on, keys * _MIX + code, keys)
+        sizes += goes_on
     at = np.minimum(np.searchsorted(_SORTED_KEYS, keys), len(_SORTED_KEYS) - 1)
-    return np.where(_SORTED_KEYS[at] == keys, _ORDER[at], -1)
+    return np.where(_SORTED_KEYS[at] == keys, _ORDER[at], -1), sizes
 
 
-def _keys(cut: Codes) -> NDArray[np.uint64]:
-    """One number for sixteen bytes."""
-    halves = cut.view(np.uint64)
-    return np.asarray(halves[:, 0] * _MIX + halves[:, 1])
+def _key(kind: bytes) -> int:
+    key = 0
+    for code in kind:
+        key = (key * int(_MIX) + code) % (1 << 64)
+    return key
 
 
-_CUTS: Final = np.where(np.arange(_LONGEST_KIND) < np.arange(_LONGEST_KIND)[:, None], 0xFF, 0).astype(
-    np.uint8
-)
-_KEYS: Final = _keys(np.array([list(kind.ljust(_LONGEST_KIND, b"\0")) for kind in _KINDS], np.uint8))
+_KEYS: Final = np.array([_key(kind) for kind in _KINDS], np.uint64)
 _ORDER: Final = np.argsort(_KEYS)
 _SORTED_KEYS: Final = _KEYS[_ORDER]

@@ -4,6 +4,7 @@ A literal is compared by its letters and digits in lower case; windows of one to
 at once by polynomial hashes modulo 2**64 (Karp and Rabin, 1987), so the price does not depend on how many literals there are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -26,15 +27,14 @@ _NATIONAL: Final = 10
 _LONG_NAME: Final = 4
 _SHORT_DIGITS: Final = 2
 _NAME: Final = number_of(Kind.NAME)
-_NUMBERED: Final = np.array([number_of(kind) for kind in (Kind.PHONE, Kind.NUMBER)])
-_AS_THEY_ARE: Final = np.array([number_of(kind) for kind in (Kind.EMAIL, Kind.URL)])
+_NUMBERED: Final = np.array([kind in {Kind.PHONE, Kind.NUMBER} for kind in Kind])
+_AS_THEY_ARE: Final = np.array([kind in {Kind.EMAIL, Kind.URL} for kind in Kind])
 
 _BASE: Final = 0x5851F42D4C957F2D
 _INVERSE: Final = pow(_BASE, -1, 1 << 64)
 _SLOTS: Final = 20
 _MIX: Final = np.uint64(0xD6E8FEB86659FD93)
-_WORD_CLASSES: Final = (CLASSES > 0).astype(np.uint8)
-_WORD_CLASSES[MARK] = 2
+_WORD_CLASSES: Final = bytes(2 if code == MARK else int(CLASSES[code] > 0) for code in range(256))
 _LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 
@@ -72,9 +72,9 @@ _POWERS: list[_Powers] = []
 class Known:
     """Literals of a batch, as hashes."""
 
-    strong: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False)
+    strong: list[Hashes] = field(default_factory=list, repr=False)
     """Counted wherever they stand."""
-    single: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64), repr=False)
+    single: list[Hashes] = field(default_factory=list, repr=False)
     """Names of one word: counted with a capital inside a sentence."""
 
     def add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool = False) -> None:
@@ -92,44 +92,48 @@ class Known:
             (digits >= _SURE_DIGITS)
             | ((digits > _SHORT_DIGITS) & (digits < sizes) & (sizes >= _SURE_MIXED))
             | (is_name & (words > 1) & (sizes >= _LONG_NAME) & (digits == 0))
-            | (np.isin(kinds, _AS_THEY_ARE) & (sizes >= _SURE_MIXED))
+            | (_AS_THEY_ARE[kinds] & (sizes >= _SURE_MIXED))
         )
         whole = spelt.hashes(begins[strong], stops[strong])
-        long = np.isin(kinds, _NUMBERED) & (digits >= _LONG_PHONE) & (digits == sizes)
+        long = _NUMBERED[kinds] & (digits >= _LONG_PHONE) & (digits == sizes)
         national = spelt.hashes(stops[long] - _NATIONAL, stops[long])
         several = np.flatnonzero(is_name & (words > 1) & (digits == 0))
         pairs = [_pairs(spelt, word[several], words[several], one, other) for one, other in _ORDERS]
-        self.strong = np.unique(np.concatenate((self.strong, whole, national, *pairs)))
+        self.strong += (whole, national, *pairs)
         if typed:
             alone = is_name & (words == 1) & (sizes >= _LONG_NAME) & (digits == 0)
-            self.single = np.unique(np.concatenate((self.single, spelt.hashes(begins[alone], stops[alone]))))
+            self.single.append(spelt.hashes(begins[alone], stops[alone]))
 
-    def found(self, left: Texts) -> bool:
+    def found(self, several: Sequence[Texts]) -> bool:
         """Whether a literal stands in what is left of masked text."""
-        if not (len(self.strong) or len(self.single)) or not left.data:
-            return False
-        words = _words(left)
-        strong, count = _Filter(self.strong), len(words.starts)
-        hashes, sizes = words.hashes, words.ends - words.starts
-        ups = _powers(len(left.codes)).up
-        for more in range(min(_WINDOW, count)):
-            if more:
-                hashes = hashes[:-1] + words.hashes[more:] * ups[sizes[:-1]]
-                sizes = sizes[:-1] + (words.ends - words.starts)[more:]
-            if strong.holds(hashes).any():
-                return True
-        return bool(len(self.single)) and self._single_found(left, words)
+        strong, single = _Filter(self.strong), _Filter(self.single)
+        return any(_found(left, strong, single) for left in several if left.data)
 
-    def _single_found(self, left: Texts, words: _Words) -> bool:
-        places = words.starts[_Filter(self.single).holds(words.hashes)]
-        places = places[places > 1]
-        codes = left.codes
-        capital = (codes[places] >= ord("A")) & (codes[places] <= ord("Z"))
-        before = codes[places - 2]
-        inside = (codes[places - 1] == ord(" ")) & (
-            ((before >= ord("a")) & (before <= ord("z"))) | (before == ord(","))
-        )
-        return bool((capital & inside).any())
+
+def _found(left: Texts, strong: "_Filter", single: "_Filter") -> bool:
+    if not (len(strong) or len(single)):
+        return False
+    words = _words(left)
+    count, lengths = len(words.starts), words.ends - words.starts
+    hashes, sizes = words.hashes, lengths
+    ups = _powers(len(left.data)).up
+    for more in range(min(_WINDOW, count)):
+        if more:
+            hashes = hashes[:-1] + words.hashes[more:] * ups[sizes[:-1]]
+            sizes = sizes[:-1] + lengths[more:]
+        if strong.holds(hashes).any():
+            return True
+    return len(single) > 0 and _single_found(left, words.starts[single.holds(words.hashes)])
+
+
+def _single_found(left: Texts, places: Places) -> bool:
+    """Whether a word at one of these places has a capital inside a sentence."""
+    codes = left.codes
+    places = places[places > 1]
+    capital = (codes[places] >= ord("A")) & (codes[places] <= ord("Z"))
+    before = codes[places - 2]
+    small = ((before >= ord("a")) & (before <= ord("z"))) | (before == ord(","))
+    return bool((capital & small & (codes[places - 1] == ord(" "))).any())
 
 
 _ORDERS: Final = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1))
@@ -150,10 +154,13 @@ def _pairs(spelt: _Spelt, first: Places, words: Places, one: int, other: int) ->
 class _Filter:
     """Whether a hash is one of a set: most are told by one look into a small table."""
 
-    def __init__(self, members: Hashes) -> None:
-        self._members = members
+    def __init__(self, members: Sequence[Hashes]) -> None:
+        self._members = np.sort(np.concatenate([*members, np.zeros(0, np.uint64)]))
         self._table: Flags = np.zeros(1 << _SLOTS, bool)
-        self._table[_slots(members)] = True
+        self._table[_slots(self._members)] = True
+
+    def __len__(self) -> int:
+        return len(self._members)
 
     def holds(self, hashes: Hashes) -> Flags:
         maybe = self._table[_slots(hashes)]
@@ -187,14 +194,14 @@ def _spelt(texts: Texts) -> _Spelt:
 
 def _words(left: Texts) -> _Words:
     """Runs of letters and digits, and marks, with which no literal goes on."""
-    classes = np.zeros(len(left.data) + 2, np.uint8)
-    np.take(_WORD_CLASSES, left.codes, out=classes[1:-1])
+    classes = np.frombuffer(b"\0" + left.data.translate(_WORD_CLASSES) + b"\0", np.uint8)
     edges = classes[1:] != classes[:-1]
     starts = np.flatnonzero(edges & (classes[1:] > 0))
     ends = np.flatnonzero(edges & (classes[:-1] > 0))
     powers = _powers(len(left.data) + 1)
     sums = np.zeros(len(left.data) + 1, np.uint64)
-    np.cumsum(np.frombuffer(left.data.lower(), np.uint8) * powers.up[: len(left.data)], out=sums[1:])
+    np.multiply(np.frombuffer(left.data.lower(), np.uint8), powers.up[: len(left.data)], out=sums[1:])
+    np.cumsum(sums[1:], out=sums[1:])
     return _Words(starts, ends, (sums[ends] - sums[starts]) * powers.down[starts])
 
 

@@ -96,12 +96,12 @@ def look_alikes(left: Any, before: Any) -> bool:
 
 def unknown_pairs(left: Any, texts: Texts, *, tolerated: int) -> int:
     """How many pairs of capitalised words inside sentences are left that are in no vocabulary of this look; 0 for few."""
-    counts = pc.count_substring_regex(left, _PAIR)
-    if pc.sum(counts).as_py() <= tolerated:
+    rows = _rows(left, _PAIR)
+    if not rows or pc.sum(pc.count_substring_regex(left.take(rows), _PAIR)).as_py() <= tolerated:
         return 0
     return sum(
         pair[0].lower() not in _WORDS and pair[1].lower() not in _WORDS
-        for row in np.flatnonzero(counts.to_numpy()).tolist()
+        for row in rows
         for pair in _PAIRS.findall(texts.row(row))
     )
 

@@ -189,7 +189,7 @@ class _Look:
             left = after.with_marks(forms.starts, forms.ends)
         else:
             self._replaced(before, alignment)
-            left = after.with_marks(alignment.after_starts, alignment.after_ends)
+            left = alignment.left
         column = left.to_arrow()
         self.reasons.update(shapes(column, self.expected))
         if b"<" in left.data and look_alikes(column, leaf.before):
@@ -233,7 +233,7 @@ class _Look:
             self.residual += Residual(1, self.verifier.leaked(before.row(row), b"".join(pieces)))
 
     def _search(self) -> None:
-        if any(self.known.found(left) for left in self.left):
+        if self.known.found(self.left):
             self.reasons.add(Reason.KNOWN)
 
     def _judge(self) -> None:

@@ -15,6 +15,7 @@ from sluicegate.schemas.keys import PublicKey
 from sluicegate.streams.clients.stored_key import stored_key
 from sluicegate.streams.kafka.connection import connect_as
 from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.runtime.broker_time import TIME_TOPIC
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.settings import Settings
 from sluicegate.streams.state_folder import StateFolder
@@ -63,6 +64,7 @@ def gate_spec(settings: Settings, *, log_json: bool = False, log_level: int = lo
         partitions=settings.partitions,
         key=stored_key(StateFolder(settings.state_dir), GATE_KEY).secret_text(),
         skew_ms=gate.skew_ms,
+        time_topic=TIME_TOPIC,
         transaction_age_ms=gate.transaction_age_ms,
         transaction_records=gate.transaction_records,
         tables_fresh_ms=gate.tables_fresh_ms,

@@ -15,6 +15,7 @@ from sluicegate.streams.clients.stored_key import stored_key
 from sluicegate.streams.gate_workers import check_installed, check_operators
 from sluicegate.streams.kafka.connection import connect_as
 from sluicegate.streams.kafka.principals import Role
+from sluicegate.streams.runtime.broker_time import TIME_TOPIC
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.settings import Settings
 from sluicegate.streams.state_folder import StateFolder
@@ -87,6 +88,7 @@ def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int =
         connection=connect_as(settings, Role.MASKING),
         partitions=settings.partitions,
         skew_ms=settings.gate.skew_ms,
+        time_topic=TIME_TOPIC,
         transaction_age_ms=masking.transaction_age_ms,
         transaction_records=masking.transaction_records,
         tables_fresh_ms=settings.gate.tables_fresh_ms,

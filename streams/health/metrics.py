@@ -90,6 +90,13 @@ def _entries(watched: Watched, now_ms: int) -> Iterator[Sample]:
             yield (str(partition.partition), store), entries
 
 
+def _clock_offsets(watched: Watched, now_ms: int) -> Iterator[Sample]:
+    del now_ms
+    for worker in _said(watched):
+        if worker.clock_offset_ms is not None:
+            yield (str(worker.slot),), worker.clock_offset_ms / 1000
+
+
 def _said(watched: Watched) -> Iterator[WorkerStatus]:
     for slot in watched.supervisor.status:
         if slot.worker is not None and slot.state in {SlotState.RUNNING, SlotState.DRAINING}:
@@ -172,6 +179,13 @@ METRICS: Final = (
         "age of the newest moment for which policies, identities and controls are known to be complete",
         _SLOT,
         _workers(lambda worker, now_ms: max(0, now_ms - worker.tables_ms) / 1000),
+    ),
+    Known(
+        "sluicegate_clock_offset_seconds",
+        Kind.GAUGE,
+        "how far the worker's wall clock is ahead of the brokers', by which it decides; absent until it is known",
+        _SLOT,
+        _clock_offsets,
     ),
     Known(
         "sluicegate_partition_running",

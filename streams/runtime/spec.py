@@ -55,3 +55,5 @@ class WorkerSpec:
     """For fault tests, see `transaction`."""
     clock: Callable[[], int] = wall_clock_ms
     """The wall clock in milliseconds; fault tests pass one that is wrong."""
+    time_topic: str | None = None
+    """Where the brokers are asked for the time (`broker_time`); without one the wall clock is believed."""

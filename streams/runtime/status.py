@@ -56,6 +56,8 @@ class WorkerStatus:
     tables_ms: int
     """The wall clock of the newest moment for which all tables are known to be complete; 0 for none yet."""
     partitions: tuple[PartitionStatus, ...]
+    clock_offset_ms: int | None = None
+    """How much its wall clock is ahead of the brokers', negative for behind; None when their time is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ from sluicegate.streams.logs import get_logger
 
 from .aside import Cause
 from .assignment import Assignment
+from .broker_time import BrokerTime
+from .clock import BrokerClock
 from .end_offsets import EndOffsets
 from .marks import Marks, no_marks
 from .pace import Pace
@@ -64,7 +66,10 @@ class Worker:
     ) -> None:
         self._spec = spec
         self._slot = slot
-        self._now_ms = spec.clock
+        self._wall_ms = spec.clock
+        self._clock = BrokerClock(time.monotonic, spec.clock)
+        # INVARIANT: whatever is decided is decided by this; the wall clock is for what is told about this process.
+        self._now_ms = self._clock.now_ms
         self._watchdog = watchdog
         self._report = report
         self._log = get_logger("sluicegate.worker").bind(slot=slot)
@@ -82,6 +87,11 @@ class Worker:
         connection = spec.connection
         self._reader = RecordReader(connection)
         self._ends = EndOffsets(connection)
+        self._time = (
+            None
+            if spec.time_topic is None
+            else BrokerTime(connection, spec.time_topic, self._clock, bearable_ms=spec.skew_ms)
+        )
         self._consumer = Consumer(connection.member_config())
         watchdog.beat("init transactions")
         self._producer = KafkaProducer(
@@ -123,6 +133,8 @@ class Worker:
         known = self._ends.partitions()
         check_topics(self._topology, known, self._spec.partitions)
         self._producer.know(known)
+        if self._time is not None:
+            self._time.wait(lambda: self._watchdog.beat("ask for the time"), self._spec.retry_ms / 1000)
         self._watchdog.beat("read the tables")
         self._tables.read_to_end(self._now_ms, lambda: self._watchdog.beat("read the tables"))
         self._assignment.subscribe()
@@ -130,6 +142,8 @@ class Worker:
 
     def _turn(self) -> None:
         self._watchdog.beat("poll")
+        if self._time is not None:
+            self._time.turn()
         is_fresh = self._tables.refresh(self._now_ms())
         self._watchdog.beat("poll")
         # On stale tables nothing is decided: the records stay where they are until the tables are fresh again.
@@ -156,7 +170,7 @@ class Worker:
             self._troubles.blame(partition, Cause.RAISED, worded(error), None, {})
 
     def _read_documents_up_to(self, at_ms: int) -> None:
-        """Return when the tables hold everything that was on their topics at this wall-clock time."""
+        """Return when the tables hold everything that was on their topics at this time."""
         while self._tables.known_ms < at_ms:
             self._watchdog.beat("read the documents")
             self._tables.ask(at_ms)
@@ -238,7 +252,7 @@ class Worker:
         self._pace.committed()
         self._aborts_in_a_row = 0
         self._counts["transactions"] += 1
-        self._last_commit_ms = self._now_ms()
+        self._last_commit_ms = self._wall_ms()
         self._committed_ms.update((task.partition, self._last_commit_ms) for task in tasks)
         for partition in self._troubles.got_on(tasks):
             self._assignment.proceed(partition)
@@ -281,16 +295,18 @@ class Worker:
 
     def _say_status(self) -> None:
         self._reported_s = time.monotonic()
+        known_ms, offset_ms = self._tables.known_ms, self._clock.wall_offset_ms
         self._report(
             WorkerStatus(
                 slot=self._slot,
                 process=os.getpid(),
-                at_ms=self._now_ms(),
+                at_ms=self._wall_ms(),
                 last_commit_ms=self._last_commit_ms,
                 epochs=self._producer.epochs,
                 tables=dict(self._tables.positions),
-                tables_ms=self._tables.known_ms,
+                tables_ms=known_ms + (offset_ms or 0) if known_ms else 0,
                 partitions=self._assignment.status(self._committed_ms),
+                clock_offset_ms=offset_ms,
                 **self._counts,
             )
         )

@@ -24,6 +24,7 @@ from sluicegate.schemas.keys import PublicKey
 from sluicegate.streams.clients import claim_book, executor, executor_acts
 from sluicegate.streams.clients.execution_records import Scribe
 from sluicegate.streams.runtime import restore, transaction, watchdog
+from sluicegate.streams.runtime.clock import BrokerClock
 from sluicegate.streams.runtime.dues import DueIndex
 from sluicegate.streams.runtime.producer import KafkaProducer
 from sluicegate.streams.runtime.stores import Stores
@@ -197,6 +198,11 @@ def _fires_by_the_clock(patch: pytest.MonkeyPatch, sources: tuple[str, ...]) -> 
 
     patch.setattr(Task, "punctuate", punctuate_now)
     patch.setattr(Task, "_move_horizons", move_all)
+
+
+def punctuations_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    """A worker believes its machine's clock, whatever the brokers say."""
+    patch.setattr(BrokerClock, "now_ms", lambda self: self._wall())
 
 
 # --- who counts ---
@@ -422,6 +428,7 @@ BUGS = (
     Bug(overlay_kept_after_an_abort, ("I4", "I11")),
     Bug(expiry_before_the_decisions_are_read, ("fair",), Mode.LIVENESS),
     Bug(lapsed_by_wall_clock, ("I4",)),
+    Bug(punctuations_by_the_wall_clock, ("I4", "fair")),
     Bug(quorum_by_equality, ("fair",), Mode.LIVENESS),
     Bug(quorum_without_groups, ("I3",)),
     Bug(one_person_counts_twice, ("I3",)),
@@ -523,7 +530,7 @@ def plant_in_this_process(name: str) -> None:
 
 # --- the table ---
 
-MOST_SEEDS = 120
+MOST_SEEDS = 240
 """Within so many seeds the simulator kills a bug."""
 _SIMULATOR = "tests/simulation/test_planted_bugs.py::test_the_simulator_kills"
 _HEAD = """\

@@ -1,6 +1,7 @@
 """What the simulator has found, told shortly."""
 
 from sluicegate.streams.testing import GateDriver
+from sluicegate.streams.testing.simulation import Mode, simulate
 
 POLICY = """
 version: 1
@@ -30,3 +31,13 @@ def test_a_copy_finds_its_answer_after_a_gate_whose_clock_was_an_hour_behind_let
     gate.run()
     assert len(gate.grants(action)) == 1
     assert (gate.outcome(action).outcome, gate.outcome(action).repeated) == ("lapsed", True)
+
+
+def test_a_gate_whose_clock_is_an_hour_ahead_lets_no_grant_lapse_that_can_still_be_claimed() -> None:
+    """Seed 226: a worker's clock goes an hour ahead, its grants lapsed at once, and an executor claimed and acted in time."""
+    assert [str(broken) for broken in simulate(226, Mode.SAFETY).broken] == []
+
+
+def test_people_settle_what_is_unknown_whatever_copies_of_outcomes_appear() -> None:
+    """Seed 75: a copy of `granted` appeared after `unknown`, and nobody asked those who settle it."""
+    assert [str(broken) for broken in simulate(75, Mode.LIVENESS).broken] == []

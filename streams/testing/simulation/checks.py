@@ -33,8 +33,6 @@ NO_EFFECT: Final = frozenset(
     }
 )
 """Ends after which nothing may have happened at the target."""
-_BORNE_MS: Final = 2_000
-"""How far the wall clock of a gate may be off the brokers': `DEFAULT_SKEW_MS`, said again."""
 _STALE: Final = frozenset({"too-old", "from-the-future"})
 
 SENTENCES: Final = {
@@ -255,9 +253,7 @@ def _effects(history: History, seen: Seen) -> list[Broken]:
         key = told.agent, told.action_id
         if record.position in history.ghosts or told.repeated or told.reason in {"conflict", *_STALE}:
             continue
-        # Of a clock that is further ahead than the gate bears, a grant lapses early and can still be claimed in its time.
-        is_early = told.outcome is OutcomeKind.LAPSED and history.largest_skew_ms > _BORNE_MS
-        if told.outcome in NO_EFFECT and tried[key] and not is_early:
+        if told.outcome in NO_EFFECT and tried[key]:
             broken.append(Broken("I4", f"{told.action_id} is told {told.outcome.value} and was acted on"))
         if told.outcome is OutcomeKind.EXECUTED and not done[key]:
             broken.append(Broken("I4", f"{told.action_id} is told executed and nothing has happened"))
@@ -360,8 +356,8 @@ def _decision(record: Record) -> Decision | None:
 
 
 def _fairness(history: History, seen: Seen) -> list[Broken]:
-    """Of clocks that are as far apart as the gate promises to bear, and of policies that stay as they are."""
-    if history.largest_skew_ms > _BORNE_MS or history.policy_changes:
+    """Of policies that stay as they are."""
+    if history.policy_changes:
         return []
     requests = {
         request.request_id: request

@@ -11,6 +11,7 @@ from sluicegate.processors.tables import Tables, apply_documents
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.runtime import transaction
+from sluicegate.streams.runtime.clock import BrokerClock
 from sluicegate.streams.runtime.producer import UnclearError
 from sluicegate.streams.runtime.restore import Restored
 from sluicegate.streams.runtime.task import DEFAULT_SKEW_MS, Task, stream_time
@@ -83,6 +84,8 @@ class GateWorker(TopologyDriver[Tables]):
         self.network = Network()
         self.skew = 0
         """What its wall clock is ahead of the brokers', in milliseconds."""
+        self.brokers_skew = 0
+        """What the clock of the broker that it asks for the time is ahead of the others'."""
         self.tables_lag_ms = 0
         self.at_step: dict[CommitStep, Callable[[], None]] = {}
         """What happens once before a step of a commit."""
@@ -100,6 +103,7 @@ class GateWorker(TopologyDriver[Tables]):
     def restart(self) -> None:
         """A new process in the same slot."""
         self.log.evict(self.member)
+        self._clock = BrokerClock(lambda: self.log.now_ms / 1000, lambda: self.log.now_ms + self.skew)
         self.starts += 1
         self.member = f"gate-{self.slot}-{self.starts}"
         self.at_step = {}
@@ -112,7 +116,8 @@ class GateWorker(TopologyDriver[Tables]):
 
     def turn(self, chance: Random) -> int:
         """One turn of the loop; how many tasks had something to commit."""
-        self.now_ms = self.log.now_ms + self.skew
+        self._ask_for_the_time()
+        self.now_ms = self._clock.now_ms()
         self._heartbeat()
         self._read_tables()
         for task in self.tasks.values():
@@ -122,6 +127,10 @@ class GateWorker(TopologyDriver[Tables]):
             self._commit(dirty)
         self._restore_some()
         return len(dirty)
+
+    def _ask_for_the_time(self) -> None:
+        here_s = self.log.now_ms / 1000
+        self._clock.learned(self.log.now_ms + self.brokers_skew, here_s, here_s)
 
     def _make_producer(self) -> None:
         self._kafka = SimulatedProducer(

@@ -128,7 +128,6 @@ class History:
     ghosts: set[Position] = field(default_factory=set)
     """Records that became visible although their transaction was abandoned, and copies that somebody made."""
     policy_changes: int = 0
-    largest_skew_ms: int = 0
 
 
 def speaks_for(person: str) -> frozenset[str]:

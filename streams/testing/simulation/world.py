@@ -121,7 +121,7 @@ class World:
             worker.at_step.clear()
             worker.network.commit = worker.network.offsets = None
             worker.network.delivery = False
-            worker.skew, worker.tables_lag_ms = 0, 0
+            worker.skew, worker.brokers_skew, worker.tables_lag_ms = 0, 0, 0
             worker.stalled.clear()
         for executor in self.executors.values():
             executor.at_step.clear()
@@ -153,7 +153,11 @@ class World:
 
     def reconcile(self) -> None:
         """People settle what is unknown."""
-        news = [each for each in self.seen.of(Outcome) if not each.repeated and each.reason != "conflict"]
+        news = [
+            told
+            for record, told in self.seen.models[Outcome]
+            if record.position not in self.history.ghosts and not told.repeated and told.reason != "conflict"
+        ]
         last = {(each.agent, each.action_id): each for each in news}
         for grant in self.seen.of(Grant):
             told = last.get((grant.agent, grant.action_id))
@@ -522,9 +526,10 @@ class World:
     def _do_skew(self, chance: Random) -> None:
         skews = SKEWS_MS + (WILD_SKEWS_MS if self.wild_clocks else ())
         skew = chance.choice(skews)
-        self.history.largest_skew_ms = max(self.history.largest_skew_ms, abs(skew))
         if chance.random() < 0.7:  # noqa: PLR2004
-            chance.choice(self.workers).skew = skew
+            worker = chance.choice(self.workers)
+            # Brokers' clocks are as far apart as the gate bears, machines' as far as they like.
+            worker.skew, worker.brokers_skew = skew, 0 if skew in WILD_SKEWS_MS else skew
         else:
             self.executors[chance.choice(EXECUTORS)].clock.skew = skew
 

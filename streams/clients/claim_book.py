@@ -12,8 +12,10 @@ from sluicegate.processors.gate.grants import MAX_LIFE_MS
 from sluicegate.schemas.ids import derived_id
 from sluicegate.schemas.receipt import Claim, Happened, Receipt
 
-REMEMBERED_MS: Final = MAX_LIFE_MS + 60_000
-"""The longest life of a grant and a minute for clocks; `receipts` is read back this far at the start."""
+CLOCKS_MS: Final = 3_660_000
+"""So far ahead may the clock of an executor be when it starts; set right later, it would take old grants for new ones."""
+REMEMBERED_MS: Final = MAX_LIFE_MS + CLOCKS_MS
+"""The longest life of a grant and what clocks may be off; `receipts` is read back this far at the start."""
 
 
 class Use(Enum):

@@ -32,7 +32,7 @@ A broker that is away for minutes is waited for (`PATIENCE_S`). A call whose out
 leaves starting it again to who started it, and what was claimed and not told becomes `unknown`. `keep_running` is for
 programs that cannot end: it opens everything anew, asks the log what it knows, and tells the rest.
 
-An executor knows its claims by its own key: change the key only after an hour without work.
+An executor knows its claims by its own key: change the key only after two hours without work.
 """
 
 import signal

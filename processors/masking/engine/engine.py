@@ -18,6 +18,7 @@ from .scan import Scanner, scan
 from .span_table import SpanTable
 from .splice import MaskedRows, spliced
 from .surrogates import FORM, Surrogates
+from .tokens import Tokens
 from .treatments import Replacing
 
 Finder = Callable[[TextBatch, SpanTable], SpanTable]
@@ -64,10 +65,13 @@ class Engine:
         if not len(batch):
             return SpanTable.empty()
         seen = _without_own_forms(batch, surrogates)
-        found = scan(seen, self.scanner).within(batch).merged()
+        tokens = Tokens.of(seen)
+        found = scan(seen, self.scanner, tokens).within(batch).merged()
         if self.lexicon is not None:
             # Streets are told by the words around them too: cities, units and numbers beside them.
-            more = closed_world(seen, self.lexicon, found.take(found.kind != CODES[Kind.STREET]))
+            more = closed_world(
+                seen, self.lexicon, found.take(found.kind != CODES[Kind.STREET]), tokens=tokens
+            )
             found = SpanTable.joined([found, more.within(batch)]).merged()
         for finder in self.finders:
             found = SpanTable.joined([found, finder(seen, found).within(batch)]).merged()
@@ -93,10 +97,10 @@ def replaced(
     if any(replacing.keeps(code) for code in set(codes)):
         spans = spans.take(np.array([not replacing.keeps(code) for code in codes]))
         codes = spans.kind.tolist()
-    text, replacement = batch.text, replacing.replacement
+    text, replacement, made_of = batch.text, replacing.replacement, replacing.made
     places = zip(codes, spans.start.tolist(), spans.end.tolist(), strict=True)
     if subjects is None:
-        made = [replacement(code, text[start:end]) for code, start, end in places]
+        made = [made_of[code][text[start:end]] for code, start, end in places]
     else:
         rows = batch.rows_of(spans.start).tolist()
         made = [

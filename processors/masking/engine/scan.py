@@ -25,6 +25,8 @@ _CODE_LIST: Final = 200
 """Bytes that a list of codes takes at most."""
 
 
+_PLACE_BITS: Final = 40
+"""Bits of a place in a text: a terabyte."""
 _SPACE: Final = ord(" ")
 _CLOSES: Final = np.zeros(256, bool)
 _CLOSES[np.frombuffer(b",;)]}>\"'\n\t\x1e", np.uint8)] = True
@@ -179,7 +181,11 @@ def _outermost(found: Sequence[int]) -> Matches:
     """From number, start and end of each match, one after the other."""
     table = np.array(found, np.int64).reshape(-1, 3)
     rule, start, end = table[:, 0], table[:, 1], table[:, 2]
-    order = np.lexsort((-end, start, rule))
+    place = rule << _PLACE_BITS | start
+    order = np.argsort(place)
+    place = place[order]
+    if (place[1:] == place[:-1]).any():
+        order = np.lexsort((-end, start, rule))
     rule, start, end = rule[order], start[order], end[order]
     # Ends of different rules do not meet: each rule's lie in a range of their own.
     apart = end + rule * (int(end.max(initial=0)) + 1)

@@ -123,7 +123,9 @@ class SpanTable:
         opens = np.ones(len(table), bool)
         opens[1:] = table.start[1:] >= reach[:-1]
         first = np.flatnonzero(opens)
-        best = table.take(_best_of_each(table, opens, first))
+        if len(first) == len(table):
+            return table
+        best = table.take(_best_of_each(table, first))
         ends = reach[np.append(first[1:], len(table)) - 1]
         return SpanTable(table.start[first], ends, best.kind, best.stage, best.confidence)
 
@@ -140,12 +142,18 @@ class SpanTable:
         return np.asarray(np.cumsum(steps[:length]) > 0)
 
 
-def _best_of_each(table: SpanTable, opens: NDArray[np.bool_], first: Offsets) -> Offsets:
-    """The number of the span that gives its kind to each group."""
-    group = np.cumsum(opens)
-    name = table.kind == CODES[Kind.NAME]
-    order = np.lexsort((name, SURE - table.confidence.astype(np.int64), table.start - table.end, group))
-    return order[first]
+def _best_of_each(table: SpanTable, first: Offsets) -> Offsets:
+    """The number of the span that gives its kind to each group; groups are told by their first spans."""
+    sizes = np.diff(np.append(first, len(table)))
+    several = np.flatnonzero(sizes > 1)
+    members = np.flatnonzero(np.repeat(sizes > 1, sizes))
+    group = np.repeat(several, sizes[several])
+    one = table.take(members)
+    name = one.kind == CODES[Kind.NAME]
+    order = np.lexsort((name, SURE - one.confidence.astype(np.int64), one.start - one.end, group))
+    best = first.copy()
+    best[several] = members[order[np.cumsum(sizes[several]) - sizes[several]]]
+    return best
 
 
 def _at_code_points(codes: Bytes, places: Offsets, step: int) -> Offsets:

@@ -31,12 +31,10 @@ def spliced(batch: TextBatch, starts: Offsets, ends: Offsets, replacements: Sequ
     Places count bytes of the *original*, in order, without overlaps, none across a row's end.
     """
     original = batch.original
-    pieces: list[bytes] = []
-    place = 0
-    for start, end, replacement in zip(starts.tolist(), ends.tolist(), replacements, strict=True):
-        pieces += (original[place:start], replacement)
-        place = end
-    pieces.append(original[place:])
+    opens, closes = [0, *ends.tolist()], [*starts.tolist(), len(original)]
+    pieces = [b""] * (2 * len(replacements) + 1)
+    pieces[0::2] = [original[start:end] for start, end in zip(opens, closes, strict=True)]
+    pieces[1::2] = replacements
     lengths = np.fromiter(map(len, replacements), np.int64, len(replacements))
     growth = np.zeros(len(starts) + 1, np.int64)
     np.cumsum(lengths - (ends - starts), out=growth[1:])

@@ -66,6 +66,22 @@ class Treatments:
         return self.by_kind.get(kind, Treatment.TAG)
 
 
+class _Made(dict[bytes, bytes]):
+    """Replacements by value; those of many values are forgotten and made again."""
+
+    def __init__(self, make: Callable[[bytes, bytes | None], bytes] | None) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, shown: bytes) -> bytes:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        made = shown if self._make is None else self._make(shown, None)
+        if len(shown) <= _LONGEST_REMEMBERED:
+            self[shown] = made
+        return made
+
+
 class Replacing:
     """Treatments at work in one export."""
 
@@ -76,6 +92,8 @@ class Replacing:
         self._surrogates = surrogates
         self._day_first = day_first
         self._by_code = tuple(self._replacement(kind, treatments[kind]) for kind in KINDS)
+        self.made: Final = tuple(_Made(one) for one in self._by_code)
+        """By code of a kind: what takes the place of a value whose row's subject is not known; made when first asked for."""
 
     def keeps(self, code: int) -> bool:
         """Whether nothing happens to this kind."""
@@ -120,6 +138,8 @@ class Replacing:
             return None
 
 
+_REMEMBERED: Final = 20_000
+_LONGEST_REMEMBERED: Final = 256
 _LOW_POPULATION: Final = "low-population-zips.json"
 _YEAR_DAYS: Final = 365
 _YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")

@@ -13,13 +13,12 @@ from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sluicegate.processors.masking.identifiers import Kind
 
 from .expected import Expected
 from .report import Reason
-from .texts import Texts
+from .texts import Texts, pc
 
 _MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)(?:[a-z]{2,6})?"
 _NUMERIC_DAY: Final = (

@@ -35,7 +35,7 @@ def _leaves(
 ) -> Iterator[Leaf]:
     holds = expected.columns.get(name, inherited)
     kind, other = before.type, after.type
-    if holds in {Holds.UNTOUCHED, Holds.DROPPED}:
+    if holds is Holds.UNTOUCHED or holds is Holds.DROPPED:
         yield Leaf(name, holds, before, after)
         return
     if before.null_count != after.null_count or not before.is_null().equals(after.is_null()):

@@ -5,8 +5,11 @@ from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 from numpy.typing import NDArray
+
+pc: Final[Any] = pyarrow.compute
+"""Its functions are made when it is imported: no type checker sees them."""
 
 Codes = NDArray[np.uint8]
 Places = NDArray[np.int64]

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from sluicegate.processors.masking.check import check
 from sluicegate.processors.masking.identifiers import Kind
@@ -23,7 +22,7 @@ from .report import Reason, Report
 from .residual import Residual
 from .shapes import decoded, look_alikes, shapes, unknown_pairs
 from .tables import Leaf, leaves
-from .texts import Texts
+from .texts import Texts, pc
 
 SlowLook = Callable[[bytes, bytes], int]
 """Leaked spans in a row, told before and after, forms as tags."""

@@ -41,3 +41,8 @@ def test_a_gate_whose_clock_is_an_hour_ahead_lets_no_grant_lapse_that_can_still_
 def test_people_settle_what_is_unknown_whatever_copies_of_outcomes_appear() -> None:
     """Seed 75: a copy of `granted` appeared after `unknown`, and nobody asked those who settle it."""
     assert [str(broken) for broken in simulate(75, Mode.LIVENESS).broken] == []
+
+
+def test_what_an_executor_refused_stays_refused_when_its_clock_is_set_right() -> None:
+    """Seed 11296: an hour ahead at its start, it read back too little, and took a grant it had refused for a new one."""
+    assert [str(broken) for broken in simulate(11_296, Mode.SAFETY).broken] == []

@@ -1,5 +1,6 @@
 """The main function of a worker process: signals, exit status, and the line to its supervisor."""
 
+import gc
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection as Pipe
@@ -36,12 +37,20 @@ def work(spec: WorkerSpec, slot: int, pipe: Pipe | None = None, marks: Marks | N
     signal.signal(signal.SIGTERM, stop.on_signal)
     with Watchdog(spec.watchdog_ms / 1000) as watchdog:
         try:
-            Worker(spec, slot, watchdog, stop, report, marks).run()
+            worker = Worker(spec, slot, watchdog, stop, report, marks)
+            _settle()
+            worker.run()
         except Exception as error:  # noqa: BLE001  # whatever it is, the process ends and says so
             report(WorkerFailure(slot, _say_why(slot, error)))
             # Without closing: a close would abort, and could tear a transaction whose outcome is unknown.
             end_process(EXIT_FAILED if isinstance(error, SluicegateError) else EXIT_UNCLEAR)
     end_process(EXIT_DRAINED)
+
+
+def _settle() -> None:
+    """What is here before the first record, modules above all, stays: no full collection goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Stop:

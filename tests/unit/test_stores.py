@@ -1,5 +1,7 @@
 """Stores, their overlay, the due index, and expiry."""
 
+import gc
+
 import pytest
 
 from sluicegate.processors.contract import Due, Put
@@ -117,6 +119,18 @@ def test_a_moved_due_counts_once_and_old_ones_do_not_pile_up() -> None:
     assert sum(map(len, index._heaps.values())) < 100
     assert index.pop({"decisions": 99_999}) == due(1, b"a")
     assert index.pop({"decisions": 99_999}) is None
+
+
+def test_waiting_dues_are_nothing_to_the_garbage_collector() -> None:
+    """However many wait, a full collection has no more objects to go through."""
+    index = DueIndex(("decisions",))
+    gc.collect()
+    before = len(gc.get_objects())
+    for number in range(10_000):
+        key = b"%d" % number
+        index.update("counts", key, due(number, key))
+    gc.collect()
+    assert len(gc.get_objects()) - before < 1_000
 
 
 def test_a_due_of_an_unknown_source_is_refused() -> None:

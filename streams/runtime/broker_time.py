@@ -30,6 +30,8 @@ class BrokerTime:
 
     def __init__(self, connection: Connection, topic: str, clock: BrokerClock, *, bearable_ms: int) -> None:
         """`topic` is one that this principal may write. A wall clock further off than `bearable_ms` is told once."""
+        self.answers = 0
+        """How often the brokers have said their time."""
         self._connection = connection
         self._topic = topic
         self._clock = clock
@@ -101,6 +103,7 @@ class BrokerTime:
             raise ConfigurationError(
                 f"`{self._topic}` does not carry log-append time; set `message.timestamp.type` with `sluicegate topics apply`"
             )
+        self.answers += 1
         self._clock.learned(append_ms, sent_at, acknowledged_at)
         self._judge_wall_clock()
 

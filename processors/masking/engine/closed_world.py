@@ -75,24 +75,43 @@ def kinds_of_words(words: Words, *, without: Collection[str] = frozenset()) -> N
     standing = Standing(words, kept, np.zeros(len(words), bool))
     kinds = np.zeros(len(words), np.uint8)
     caseless = bool(words.caseless.any())
+    # Named words, as many as there were when a rule last looked: it finds nothing more while there are no others.
+    seen: dict[str, int] = {}
     for group, rounds in _GROUPS:
-        applied = [one for one in group if one.name not in without and (caseless or not one.caseless)]
+        applied = [
+            one
+            for one in group
+            if one.name not in without
+            and (caseless or not one.caseless)
+            and (one.needs is None or words.holds(one.needs))
+        ]
         for _ in range(rounds):
-            if not _round(words, standing, kinds, applied):
+            if not _round(words, standing, kinds, applied, seen):
                 break
     return kinds
 
 
-def _round(words: Words, standing: Standing, kinds: NDArray[np.uint8], rules: Sequence[WordRule]) -> bool:
+def _round(
+    words: Words,
+    standing: Standing,
+    kinds: NDArray[np.uint8],
+    rules: Sequence[WordRule],
+    seen: dict[str, int],
+) -> bool:
     """Apply rules in order; whether they found a word that was not found before."""
-    grown = False
+    before = standing.count
+    free = ~words.covered
     for one in rules:
-        new = np.flatnonzero(one.finds(words, standing) & ~standing.named & ~words.covered)
+        last = seen.get(one.name)
+        if last is not None and (one.once or last == standing.count):
+            continue
+        seen[one.name] = standing.count
+        new = np.flatnonzero(one.finds(words, standing) & ~standing.named & free)
         if len(new):
             kinds[new] = CODES[one.kind] + 1
             standing.named[new] = True
-            grown = True
-    return grown
+            standing.count += len(new)
+    return standing.count > before
 
 
 def _spans(words: Words, kinds: NDArray[np.uint8]) -> SpanTable:

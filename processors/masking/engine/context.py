@@ -16,14 +16,14 @@ def _titled(w: Words) -> Mask:
     return before(title) & (w.space | w.dot) & written & ~w.has(Word.MONTH) & ~w.link
 
 
-@rule()
+@rule(needs=Word.TITLE)
 def titled(w: Words, _: Standing) -> Mask:
     """What follows a title is a name, and the title goes with it."""
     named = _titled(w)
     return named | after(named) & w.has(Word.TITLE)
 
 
-@rule()
+@rule(needs=Word.TITLE)
 def second_after_title(w: Words, _: Standing) -> Mask:
     """The word after a titled one is the surname, unless it is a very common word."""
     ordinary = w.has(Word.VERY_COMMON | Word.EPONYM_TAIL)
@@ -32,7 +32,7 @@ def second_after_title(w: Words, _: Standing) -> Mask:
     return second | third
 
 
-@rule()
+@rule(needs=Word.CUE)
 def announced(w: Words, found: Standing) -> Mask:
     """A listed name behind `named`, `patient`, `attending` ... is one, even if it is a word."""
     cue = before(w.has(Word.CUE) & ~w.link) & (w.space | w.comma | w.colon)

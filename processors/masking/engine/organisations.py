@@ -29,7 +29,7 @@ def _tails(w: Words, found: Standing) -> Mask:
     return ends & capital | ends & w.space & before(found.named & ~w.has(Word.SUFFIX)) & ~w.capital
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.ORGANISATION)
 def institution(w: Words, found: Standing) -> Mask:
     """Words with capitals that end in Hospital, Clinic, Center, General ...: the whole run, with `St.`, `of`, `&` and `'s`."""
     tail = _tails(w, found)
@@ -49,7 +49,7 @@ def institution(w: Words, found: Standing) -> Mask:
     return whole | tail & after(whole) & after(joined)
 
 
-@rule(Finer.ORGANIZATION, caseless=True)
+@rule(Finer.ORGANIZATION, caseless=True, needs=Word.ORGANISATION, once=True)
 def caseless_institution(w: Words, _: Standing) -> Mask:
     """Where case tells nothing: up to five words between `at`, `in`, `from`, `to` and Hospital, Clinic, Center ..."""
     part = (
@@ -79,13 +79,13 @@ def _the(w: Words) -> Mask:
     return before(w.has(Word.WHERE)) & w.space & w.link & ~w.has(Word.WHERE)
 
 
-@rule(Finer.ORGANIZATION, caseless=True)
+@rule(Finer.ORGANIZATION, caseless=True, needs=Word.SAINT)
 def caseless_saint(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: `st.` before a found word."""
     return w.caseless & w.has(Word.SAINT) & after(w.dot | w.space) & after(found.named)
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.OF, once=True)
 def institution_of(w: Words, _: Standing) -> Mask:
     """`University of Ohio`, `Hospital of Saint Raphael`."""
     behind = after(w.capital & w.space) & ~after(w.has(Word.CLINICAL) & ~w.has(Word.PLACE))
@@ -95,7 +95,7 @@ def institution_of(w: Words, _: Standing) -> Mask:
     return of | after(of) | first | second
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.INSTITUTION | Word.ORGANISATION)
 def institution_after_name(w: Words, found: Standing) -> Mask:
     """`Kaiser Medical Group`, `Smith's Office`, `Springfield clinic`: what such a name goes on with behind a found word."""
     owned = w.has(Word.POSSESSIVE) & w.apostrophe & before(found.named)
@@ -124,7 +124,7 @@ def partner(w: Words, found: Standing) -> Mask:
     return second | owned | w.apostrophe & w.has(Word.POSSESSIVE) & before(second)
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.WHERE, once=True)
 def acronym_of_a_place(w: Words, _: Standing) -> Mask:
     """`at UCLA`, `from MGH`: three capitals or more behind a word of place, unless they are a clinical or very common word."""
     ordinary = w.has(Word.CLINICAL | Word.VERY_COMMON)
@@ -138,7 +138,7 @@ def acronym_of_a_place(w: Words, _: Standing) -> Mask:
     )
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.AT, once=True)
 def at_a_place(w: Words, _: Standing) -> Mask:
     """`at Cedar Crest`, `at Memorial`: words with capitals behind `at`, unless very common ones."""
     ordinary = w.has(Word.VERY_COMMON) & ~w.has(Word.INSTITUTION)
@@ -148,7 +148,7 @@ def at_a_place(w: Words, _: Standing) -> Mask:
     return first | before(first) & w.space & w.title_case & ~ordinary
 
 
-@rule(Finer.ORGANIZATION)
+@rule(Finer.ORGANIZATION, needs=Word.SAINT, once=True)
 def saint(w: Words, _: Standing) -> Mask:
     """`St. Mary's`, `Saint Luke`, `Mt. Sinai`, `Fort Worth`."""
     named = before(w.has(Word.SAINT) & w.title_case) & (w.dot | w.space) & w.title_case
@@ -166,7 +166,7 @@ def house_number(w: Words, found: Standing) -> Mask:
     return number & (before_it | behind_it)
 
 
-@rule(Kind.STREET)
+@rule(Kind.STREET, needs=Word.STREET, once=True)
 def street(w: Words, _: Standing) -> Mask:
     """A number, one to three words with capitals, and Street, Ave, Road ..."""
     end = w.has(Word.STREET) & (w.title_case | w.caseless | w.has(Word.STREET_SURELY))

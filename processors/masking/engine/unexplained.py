@@ -59,13 +59,13 @@ def ordinary_word_as_name(w: Words, found: Standing) -> Mask:
     return w.title_case & found.ambiguous & ~w.sentence_start & w.frequent
 
 
-@rule()
+@rule(needs=Word.MOSTLY_FIRST)
 def mostly_a_first_name(w: Words, found: Standing) -> Mask:
     """A first name that is a word too, but a rare one, wherever it has a capital."""
     return w.title_case & w.has(Word.MOSTLY_FIRST) & ~w.has(Word.MONTH) & ~found.kept
 
 
-@rule(Kind.PLACE)
+@rule(Kind.PLACE, needs=Word.STATE)
 def country(w: Words, found: Standing) -> Mask:
     """A state or country that is a word too (`Turkey`), with a capital inside a sentence or before a postal code."""
     ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)

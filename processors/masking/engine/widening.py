@@ -74,7 +74,7 @@ def caseless_neighbour(w: Words, found: Standing) -> Mask:
     )
 
 
-@rule()
+@rule(needs=Word.FIRST)
 def first_before_surname(w: Words, found: Standing) -> Mask:
     """A first name that is a word too, before a found surname: `Will Carter`."""
     opens = after(w.space) & after(found.named) & after(w.has(Word.LAST))
@@ -82,7 +82,7 @@ def first_before_surname(w: Words, found: Standing) -> Mask:
     return w.title_case & w.has(Word.FIRST) & opens & plain & ~w.has(Word.MONTH)
 
 
-@rule()
+@rule(needs=Word.FIRST)
 def first_before_unknown(w: Words, found: Standing) -> Mask:
     """A first name that is a word too, before a found word that is nothing else: `Amy Szepesy`."""
     opens = after(w.space) & after(found.named & ~w.explained & ~w.has(Word.PLACE | Word.STATE))
@@ -127,14 +127,14 @@ def apostrophe_name(w: Words, found: Standing) -> Mask:
     return behind | w.initial & after(w.apostrophe) & after(found.named)
 
 
-@rule()
+@rule(needs=Word.SUFFIX)
 def suffix(w: Words, found: Standing) -> Mask:
     """`Jr`, `III`, `MD` behind a name."""
     bearer = before(found.named & (w.name | ~w.explained))
     return w.has(Word.SUFFIX) & (w.space | w.comma) & bearer & (w.capital | w.caseless)
 
 
-@rule()
+@rule(needs=Word.LINK)
 def particle(w: Words, found: Standing) -> Mask:
     """`van`, `de la`, `of` between two found words."""
     between = w.space & before(found.named) & after(w.space) & after(found.named)
@@ -142,20 +142,20 @@ def particle(w: Words, found: Standing) -> Mask:
     return w.link & ~w.capital & between & whole
 
 
-@rule(Kind.PLACE)
+@rule(Kind.PLACE, needs=Word.STATE_CODE)
 def state_code_after_city(w: Words, found: Standing) -> Mask:
     """`Springfield, IL` and `Springfield IL`: the two letters behind a found word."""
     written = w.all_capitals | w.caseless & w.comma
     return written & w.has(Word.STATE_CODE) & (w.comma | w.space) & before(found.named)
 
 
-@rule(Kind.PLACE)
+@rule(Kind.PLACE, needs=Word.STATE)
 def state_after_city(w: Words, found: Standing) -> Mask:
     """`Springfield, Illinois`, even where the state is a first name too."""
     return w.has(Word.STATE) & w.title_case & w.comma & before(found.named)
 
 
-@rule()
+@rule(needs=Word.PARTICLE)
 def particle_before_name(w: Words, found: Standing) -> Mask:
     """`de Vaan`, `van der Voet`: particles in small letters before a found word with a capital."""
     small = w.has(Word.PARTICLE) & ~w.capital
@@ -163,7 +163,7 @@ def particle_before_name(w: Words, found: Standing) -> Mask:
     return one | small & after(w.space) & after(one)
 
 
-@rule(Kind.PLACE)
+@rule(Kind.PLACE, needs=Word.OF)
 def realm(w: Words, found: Standing) -> Mask:
     """`Republic of Ireland`, `Kingdom of the Netherlands`: the words before a found place."""
     link = w.has(Word.OF) | w.link & before(w.has(Word.OF))

@@ -19,6 +19,8 @@ class Standing:
     kept: Mask
     named: Mask
     """Standing so far, by any rule; the driver adds to it."""
+    count: int = 0
+    """How many are named."""
 
     @cached_property
     def strong(self) -> Mask:
@@ -58,14 +60,19 @@ class WordRule:
     finds: Callable[[Words, Standing], Mask]
     caseless: bool = False
     """Only finds words whose case tells nothing: needless where there are none."""
+    needs: Word | None = None
+    """Finds nothing in a batch without a word of these classes."""
+    once: bool = False
+    """Asks nothing of what is found so far: a second time it finds the same."""
 
 
 def rule(
-    kind: SpanKind = Kind.NAME, *, caseless: bool = False
+    kind: SpanKind = Kind.NAME, *, caseless: bool = False, needs: Word | None = None, once: bool = False
 ) -> Callable[[Callable[[Words, Standing], Mask]], WordRule]:
     """A rule out of a function: its name is the rule's, its docstring the reason."""
 
     def made(finds: Callable[[Words, Standing], Mask]) -> WordRule:
-        return WordRule(finds.__name__.replace("_", "-"), finds.__doc__ or "", kind, finds, caseless)
+        name, reason = finds.__name__.replace("_", "-"), finds.__doc__ or ""
+        return WordRule(name, reason, kind, finds, caseless, needs, once)
 
     return made

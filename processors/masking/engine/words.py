@@ -78,6 +78,17 @@ class Words:
             self._masks[classes] = known
         return known
 
+    def holds(self, classes: Word) -> bool:
+        """Whether any word is one of these."""
+        held = self._held.get(classes)
+        if held is None:
+            held = self._held[classes] = bool(self.has(classes).any())
+        return held
+
+    @cached_property
+    def _held(self) -> dict[Word, bool]:
+        return {}
+
     @cached_property
     def _planes(self) -> Bytes:
         """The classes byte by byte, least significant first: a question reads one byte a word instead of eight."""

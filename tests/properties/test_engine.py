@@ -28,6 +28,10 @@ _WRITTEN: Final = """MRN|mrn:|Patient|id|#|number|no.|SSN|078-05-1120|555|-|0104
 _PIECES = st.sampled_from(_WRITTEN.split("|"))
 _TEXT = st.lists(_PIECES, max_size=14).map("".join) | st.text(max_size=30)
 _ROWS = st.lists(_TEXT, max_size=4)
+_DISTINCT = st.sampled_from(("078-05-1120", "212-09-0001", "jo@example.org", "a.b@mail.example.com"))
+_TELLING: Final = re.compile(
+    rb"(?<!\w)(?:[0-9]{3}-[0-9]{2}-[0-9]{4}|[A-Za-z0-9.]+@[A-Za-z0-9]+(?:\.[A-Za-z0-9]+)+)(?!\w)"
+)
 
 
 def _replacing() -> tuple[Replacing, Surrogates]:
@@ -66,6 +70,26 @@ def test_masking_what_is_masked_changes_nothing(rows: list[str]) -> None:
     once = _mask(rows)
 
     assert _mask(once) == once
+
+
+@settings(max_examples=100, deadline=None)
+@given(_ROWS, st.lists(_DISTINCT, min_size=1, max_size=3))
+@example(["a 078-05-1120-", "078-05-1120"], ["078-05-1120"])
+def test_no_row_shows_a_value_that_another_had_masked(rows: list[str], values: list[str]) -> None:
+    """A masked value whose shape alone tells what it is (an address of e-mail, a Social Security number) is nowhere in what leaves."""
+    batch = TextBatch.of_texts([f"{one} {value}" for one in [*rows, ""] for value in values])
+    spans = _ENGINE.spans(batch)
+    masked = {
+        batch.text[start:end] for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)
+    }
+    replacing, surrogates = _replacing()
+
+    shown = TextBatch.of(list(_ENGINE.masked(batch, replacing, surrogates).rows)).text
+
+    literals = {found[0] for one in masked for found in _TELLING.finditer(one)}
+    assert literals >= {value.encode() for value in values}
+    for literal in literals:
+        assert re.search(rb"(?<!\w)" + re.escape(literal) + rb"(?!\w)", shown) is None
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from sluicegate.processors.masking.engine.engine import Engine
+from sluicegate.processors.masking.engine.recognition import Recognition
 from sluicegate.processors.masking.engine.rules import RULES
 from sluicegate.processors.masking.engine.scan import HyperscanScanner, Re2Scanner, Scanner
 from sluicegate.streams.kafka.jars import cache_folder
@@ -18,17 +19,25 @@ def load_engine(
     words: bool = True,
     folder: Path | None = None,
     before_building: Callable[[], None] = lambda: None,
+    ner: Recognition = Recognition.OFF,
+    ner_folder: Path | None = None,
+    before_converting: Callable[[], None] = lambda: None,
 ) -> Engine:
     """The engine with what this machine has: Hyperscan or else RE2, and with `words` the vocabulary for the closed world.
 
-    The vocabulary is built at the first use, which takes seconds; `before_building` is called before that.
+    The vocabulary is built at the first use, which takes seconds; `before_building` is called before that. `ner` adds the token
+    classifier, that of `ner_folder` or else of the extra `ner`, which is converted at the first use: `before_converting`.
     """
-    scanner = load_scanner(folder)
-    if not words:
-        return Engine.of(scanner)
-    from sluicegate.streams.lexicon.cache import provide  # noqa: PLC0415 - only who looks for names has the lists
+    scanner, lexicon = load_scanner(folder), None
+    if words:
+        from sluicegate.streams.lexicon.cache import provide  # noqa: PLC0415 - only who looks for names has the lists
 
-    return Engine.of(scanner, provide(before_building=before_building).lexicon)
+        lexicon = provide(before_building=before_building).lexicon
+    if ner is Recognition.OFF:
+        return Engine.of(scanner, lexicon)
+    from sluicegate.streams.ner.model import load_ner  # noqa: PLC0415 - an extra of its own
+
+    return Engine.of(scanner, lexicon, *load_ner(ner, lexicon, ner_folder, before_building=before_converting))
 
 
 def load_scanner(folder: Path | None = None) -> Scanner:

@@ -1,13 +1,13 @@
 """`mask score` and `mask explain`: look at what the masking engine finds, and measure it."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 from rich.text import Text
 
+from sluicegate.processors.masking.engine.recognition import Recognition
 from sluicegate.processors.masking.profile import BUILT_IN, Profile, load_profile
 from sluicegate.processors.masking.visible import visible
 from sluicegate.schemas.errors import ConfigurationError
@@ -15,18 +15,28 @@ from sluicegate.schemas.errors import ConfigurationError
 from .options import AsJson
 from .screen import fields, note, print_json, rows, say
 
-
-class Recognition(StrEnum):
-    """How a token classifier takes part."""
-
-    OFF = "off"
-
-
 ProfileName = Annotated[
     str, typer.Option("--profile", "-p", metavar="PROFILE", help="A built-in profile, or a file.")
 ]
 WithoutWords = Annotated[
     bool, typer.Option("--rules-only", help="Rules alone: no vocabulary, so no names and places.")
+]
+
+WithModel = Annotated[
+    Recognition,
+    typer.Option(
+        "--ner", help="Sentences a token classifier reads: none, those the vocabulary is unsure of, or all."
+    ),
+]
+ModelFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--ner-model",
+        metavar="FOLDER",
+        exists=True,
+        file_okay=False,
+        help="model.onnx, tokenizer.json and config.json of another classifier. Default: that of the extra `ner`.",
+    ),
 ]
 
 _COLOURS: Final = {
@@ -43,9 +53,8 @@ def score(
     ],
     *,
     profile: ProfileName = "hipaa-safe-harbor",
-    ner: Annotated[
-        Recognition, typer.Option(help="The token classifier; none is built in yet.")
-    ] = Recognition.OFF,
+    ner: WithModel = Recognition.OFF,
+    ner_model: ModelFolder = None,
     rules_only: WithoutWords = False,
     as_json: AsJson = False,
 ) -> None:
@@ -58,12 +67,8 @@ def score(
     Example: sluicegate mask score labelled.jsonl --profile hipaa-safe-harbor --json
     """
     from sluicegate.streams import mask_trials  # noqa: PLC0415 - `mask run` does without numpy
-    from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - as above
 
-    del ner
-    told = mask_trials.score(
-        load_engine(words=not rules_only, before_building=_say_so), profile_named(profile), gold
-    )
+    told = mask_trials.score(_engine(rules_only, ner, ner_model), profile_named(profile), gold)
     if as_json:
         print_json(told)
         return
@@ -78,6 +83,8 @@ def explain(
     ] = None,
     *,
     profile: ProfileName = "hipaa-safe-harbor",
+    ner: WithModel = Recognition.OFF,
+    ner_model: ModelFolder = None,
     rules_only: WithoutWords = False,
     as_json: AsJson = False,
 ) -> None:
@@ -88,18 +95,27 @@ def explain(
     Example: sluicegate mask explain "Ms. Jane Roe, MRN 448-21, seen 3/14/2021"
     """
     from sluicegate.streams import mask_trials  # noqa: PLC0415 - `mask run` does without numpy
-    from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - as above
 
     read = sys.stdin.read() if text is None else text
-    spans, masked = mask_trials.explain(
-        load_engine(words=not rules_only, before_building=_say_so), profile_named(profile), read
-    )
+    spans, masked = mask_trials.explain(_engine(rules_only, ner, ner_model), profile_named(profile), read)
     if as_json:
         print_json({"spans": [one.to_json() for one in spans], "masked": masked})
         return
     say(_coloured(read, [(one.start, one.end, one.stage) for one in spans]))
     rows(["type", "stage", "confidence", "operator", "text", "output"], [_row(one, read) for one in spans])
     say(visible(masked))
+
+
+def _engine(rules_only: bool, ner: Recognition, ner_model: Path | None) -> Any:  # noqa: FBT001 - as the option
+    from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - `mask run` does without numpy
+
+    return load_engine(
+        words=not rules_only,
+        before_building=_say_so,
+        ner=ner,
+        ner_folder=ner_model,
+        before_converting=_say_model,
+    )
 
 
 def _row(span: Any, text: str) -> list[str | Text]:
@@ -117,6 +133,10 @@ def _coloured(text: str, spans: list[tuple[int, int, str]]) -> Text:
 
 def _say_so() -> None:
     note("the vocabulary is built from its packages; this is done once and takes some seconds")
+
+
+def _say_model() -> None:
+    note("the token classifier is made ready; this is done once and takes some seconds")
 
 
 def profile_named(name: str) -> Profile:

@@ -96,9 +96,16 @@ def test_compiled_rules_are_kept_and_a_torn_file_is_compiled_again(tmp_path: Pat
 
 
 @pytest.mark.parametrize("ner", ["all", "gated"])
-def test_a_classifier_that_is_not_there_is_refused(ner: str, tmp_path: Path) -> None:
+def test_a_classifier_that_is_not_there_is_refused(
+    ner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nobody is told a score of something else than they asked for."""
     gold = tmp_path / "gold.jsonl"
     gold.write_text("", "utf-8")
 
-    assert RUNNER.invoke(app, ["mask", "score", str(gold), "--ner", ner]).exit_code == 2
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr("sluicegate.streams.ner.model.import_module", missing)
+
+    assert RUNNER.invoke(app, ["mask", "score", str(gold), "--rules-only", "--ner", ner]).exit_code == 2

@@ -22,7 +22,7 @@ from .stores import Stores
 Tables = TypeVar("Tables")
 
 DEFAULT_SKEW_MS: Final = 2_000
-"""How far the wall clock of a gate and the broker's log-append clock may be apart."""
+"""How far the brokers' clocks may be apart: one tells a gate the time, another stamps what people and executors write."""
 
 _METADATA: Final = "stream-ms:"
 
@@ -169,7 +169,7 @@ class Task(Generic[Tables]):
         return tuple(source for source in self._topology.sources if self._awaits_end(source, now_ms))
 
     def end_offset(self, source: str, offset: int, fetched_ms: int) -> None:
-        """The high watermark of a source, asked for at wall-clock time `fetched_ms`."""
+        """The high watermark of a source, asked for at `fetched_ms`."""
         self._ends.setdefault(source, (offset, fetched_ms))
 
     def punctuate(self, now_ms: int, limit: int = 500) -> int:
@@ -247,7 +247,7 @@ class Task(Generic[Tables]):
         )
 
     def _forget_the_future(self, now_ms: int) -> None:
-        """Drop ends that were asked for at a time that has not come yet: the wall clock was set back since.
+        """Drop ends that were asked for at a time that has not come yet: the clock was set back since.
 
         Kept, they would make ripe at once whatever is due before that time, unread decisions or not.
         """

@@ -54,7 +54,7 @@ def test_a_transaction_takes_as_many_records_as_fit_into_its_age() -> None:
     pace = Pace(0.020, 500)
     assert pace.records == 500
     for _ in range(50):
-        pace.worked(100, 0.02)
+        pace.worked(50, 0.01)
     assert 90 <= pace.records <= 110
     for _ in range(50):
         pace.worked(1, 10.0)
@@ -63,6 +63,19 @@ def test_a_transaction_takes_as_many_records_as_fit_into_its_age() -> None:
         pace.worked(500, 0.001)
     assert pace.records == 500
     assert Pace(0.020, 3).records == 3
+
+
+def test_transactions_grow_while_more_waits_than_fits() -> None:
+    """Full transactions may hold more work up to a tenth of a second; when one is not full they shrink again."""
+    pace = Pace(0.020, 5_000)
+    pace.worked(50, 0.05)
+    assert pace.records == 20
+    for _ in range(5):
+        pace.worked(pace.records, pace.records / 1_000)
+    assert 99 <= pace.records <= 100
+    for _ in range(5):
+        pace.worked(5, 0.005)
+    assert 19 <= pace.records <= 20
 
 
 def test_the_next_transaction_waits_for_the_markers_of_the_last() -> None:

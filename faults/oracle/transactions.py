@@ -9,8 +9,8 @@ from .history import INPUTS
 from .wire import Stored, headers_digest, part_digest, read, written_digest
 
 _OUTPUTS: Final = ("approvals", "outcomes")
-_NOT_OURS: Final = frozenset({"actions", "policies", "identities", "controls"})
-"""Where ids are the senders' and may come again."""
+_NOT_OURS: Final = frozenset({"actions", "policies", "identities", "controls", "conformance"})
+"""Where ids are the senders' and may come again, or there are none: workers only ask there for the time."""
 _WORK: Final = frozenset({"record", "punctuation"})
 
 Topics = Mapping[str, Sequence[Stored]]

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from sluicegate.processors.masking.engine.batch import TextBatch
-from sluicegate.processors.masking.engine.closed_world import EPONYM_GUARD, RULES, closed_world
+from sluicegate.processors.masking.engine.closed_world import (
+    EPONYM_GUARD,
+    RULES,
+    closed_world,
+    closed_world_by_pieces,
+)
 from sluicegate.processors.masking.engine.hashing import phrase_hashes, word_hashes
 from sluicegate.processors.masking.engine.kinds import CODES, Finer
 from sluicegate.processors.masking.engine.lexicon import HashTable, Lexicon, Word
@@ -208,3 +213,20 @@ def test_nothing_to_find() -> None:
     """Empty rows and rows of signs have no words."""
     for rows in ([], [""], ["", "..."], ["\n", " "]):
         assert len(closed_world(TextBatch.of_texts(rows), _LEXICON, SpanTable.empty())) == 0
+
+
+def test_long_text_in_pieces() -> None:
+    """Pieces find all that the whole finds: rows are whole in them, and a row that is longer than one is whole where they overlap."""
+    lexicon = _lexicon()
+    for text in (
+        ["seen with Anna Smith near Springfield"] * 60,
+        ["we met Mr. Brown and Emily Carter " * 400],
+    ):
+        batch = TextBatch.of_texts(text)
+        rules = SpanTable.of([5], [9], Kind.NUMBER, Stage.RULES)
+
+        whole = closed_world(batch, lexicon, rules).merged()
+        pieces = closed_world_by_pieces(batch, lexicon, rules, longest=1 << 11).within(batch).merged()
+
+        assert len(whole)
+        assert not (whole.covered(len(batch.text)) & ~pieces.covered(len(batch.text))).any()

@@ -4,13 +4,14 @@ Rules run in groups. The order matters only in that later groups see what earlie
 names, then widening (a few rounds, for a name grows word by word), then institutions and streets, then widening once more.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .batch import TextBatch
+from .batch import SEPARATOR, TextBatch
 from .context import CONTEXT
 from .eponyms import eponyms
 from .kinds import CODES
@@ -39,6 +40,10 @@ _GROUPS: Final = (
 )
 """Groups of rules, and how often each may run; a round that finds nothing is the last."""
 _CONFIDENCE: Final = 60
+_PIECE: Final = 1 << 22
+"""Bytes of text that the closed world looks at in one go: some thirty bytes of arrays for each."""
+_OVERLAP: Final = 1 << 12
+"""Bytes of a cut row that the next piece repeats, or a quarter of a piece."""
 
 
 def closed_world(
@@ -58,6 +63,55 @@ def closed_world(
         return SpanTable.empty()
     words = Words(batch, tokens, lexicon, covered(tokens, rule_spans))
     return _spans(words, kinds_of_words(words, without=without))
+
+
+def closed_world_by_pieces(
+    batch: TextBatch,
+    lexicon: Lexicon,
+    rule_spans: SpanTable,
+    *,
+    tokens: Tokens | None = None,
+    longest: int = _PIECE,
+) -> SpanTable:
+    """The same, in pieces of at most so many bytes, so that memory does not grow with the text.
+
+    Pieces end where rows end. Only a row that is longer is cut, where a space is; its pieces overlap, so that what a cut parts is whole
+    in one of them.
+    """
+    if len(batch.text) <= longest:
+        return closed_world(batch, lexicon, rule_spans, tokens=tokens)
+    found = []
+    for start, end in _pieces(batch, longest):
+        near = rule_spans.take((rule_spans.start < end) & (rule_spans.end > start))
+        moved = replace(near, start=np.maximum(near.start - start, 0), end=np.minimum(near.end, end) - start)
+        one = closed_world(_piece(batch, start, end), lexicon, moved)
+        found.append(replace(one, start=one.start + start, end=one.end + start))
+    return SpanTable.joined(found)
+
+
+def _pieces(batch: TextBatch, longest: int) -> Iterator[tuple[int, int]]:
+    start, whole = 0, len(batch.text)
+    while whole - start > longest:
+        row_end = int(batch.offsets[np.searchsorted(batch.offsets, start + longest, "right") - 1])
+        if row_end > start:
+            yield start, row_end
+            start = row_end
+            continue
+        end = batch.text.rfind(b" ", start + longest // 2, start + longest)
+        end = end if end >= 0 else start + longest
+        yield start, end
+        back = batch.text.find(b" ", end - min(_OVERLAP, longest // 4), end)
+        start = back if back >= 0 else end
+    yield start, whole
+
+
+def _piece(batch: TextBatch, start: int, end: int) -> TextBatch:
+    text = batch.text[start:end]
+    if not text.endswith(SEPARATOR):
+        text += SEPARATOR
+    inner = batch.offsets[(batch.offsets > start) & (batch.offsets < end)] - start
+    offsets = np.concatenate(([0], inner, [len(text)])).astype(np.int64)
+    return TextBatch(text, offsets, text, offsets, None)
 
 
 def covered(tokens: Tokens, spans: SpanTable) -> Mask:

@@ -11,7 +11,7 @@ import numpy as np
 from sluicegate.processors.masking.identifiers import Kind
 
 from .batch import TextBatch
-from .closed_world import closed_world
+from .closed_world import closed_world_by_pieces
 from .kinds import CODES, KINDS, SpanKind
 from .lexicon import Lexicon
 from .scan import Scanner, scan
@@ -69,7 +69,7 @@ class Engine:
         found = scan(seen, self.scanner, tokens).within(batch).merged()
         if self.lexicon is not None:
             # Streets are told by the words around them too: cities, units and numbers beside them.
-            more = closed_world(
+            more = closed_world_by_pieces(
                 seen, self.lexicon, found.take(found.kind != CODES[Kind.STREET]), tokens=tokens
             )
             found = SpanTable.joined([found, more.within(batch)]).merged()

@@ -110,4 +110,5 @@ def _unpacked(
 
 def _halves(packed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The two numbers of each byte, the low one first, along the last axis."""
-    return np.stack((packed & 15, packed >> 4), axis=-1).reshape(*packed.shape[:-1], -1)
+    low, high = packed & np.uint8(15), packed >> np.uint8(4)
+    return np.stack((low, high), axis=-1).reshape(*packed.shape[:-1], -1)

@@ -197,7 +197,8 @@ METRICS: Final = (
     Known(
         "sluicegate_partition_stuck",
         Kind.GAUGE,
-        "1 when it is set aside, or records wait and nothing was committed for 30 s",
+        "1 when it is set aside, has waited for an open transaction for 30 s, or records wait and nothing was committed "
+        "for 30 s",
         _PARTITION,
         _partitions(is_stuck),
     ),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from sluicegate.streams.runtime.aside import ADVICE, Aside
+from sluicegate.streams.runtime.open_transactions import OPEN_MS, TO_DO
 from sluicegate.streams.runtime.status import PartitionStatus, SlotState, SlotStatus, WorkerStatus
 
 STUCK_MS: Final = 30_000
@@ -29,6 +30,7 @@ class Why(StrEnum):
     STALE_TABLES = "stale-tables"
     NO_WORKER = "no-worker"
     RESTORING = "restoring"
+    OPEN_TRANSACTION = "open-transaction"
     STUCK = "stuck"
 
 
@@ -68,8 +70,12 @@ def readiness(
 
 
 def is_stuck(partition: PartitionStatus, now_ms: int) -> bool:
-    """Whether it is set aside, or behind and has committed nothing for too long."""
-    return partition.aside is not None or _hangs(partition, now_ms)
+    """Whether it is set aside, waits for an open transaction, or is behind and has committed nothing for too long."""
+    return partition.aside is not None or _is_held(partition, now_ms) or _hangs(partition, now_ms)
+
+
+def _is_held(partition: PartitionStatus, now_ms: int) -> bool:
+    return partition.open_ms is not None and now_ms - partition.open_ms > OPEN_MS
 
 
 def _hangs(partition: PartitionStatus, now_ms: int) -> bool:
@@ -112,6 +118,12 @@ def _of_partition(partition: PartitionStatus, now_ms: int) -> Iterator[Reason]:
     number = partition.partition
     if partition.aside is not None:
         yield _of_aside(partition.aside, now_ms)
+    elif partition.open_ms is not None and _is_held(partition, now_ms):
+        said = (
+            f"for {(now_ms - partition.open_ms) // 1000} s it has waited for a transaction that somebody has left open; "
+            f"nothing is lost and nothing skipped; {TO_DO}"
+        )
+        yield Reason(Why.OPEN_TRANSACTION, said, partition=number)
     elif not partition.running:
         yield Reason(Why.RESTORING, "its state is being restored", partition=number)
     elif _hangs(partition, now_ms):

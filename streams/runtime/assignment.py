@@ -5,7 +5,7 @@ are paused. Everything here happens inside `poll` or between transactions, so th
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,6 +15,7 @@ from sluicegate.schemas.errors import TimedOutError
 from sluicegate.streams.logs import get_logger
 
 from .end_offsets import EndOffsets
+from .open_transactions import OFFSETS, Held, OpenTransactions
 from .records import RecordReader
 from .restore import Restored, Restorer
 from .spec import WorkerSpec
@@ -29,7 +30,9 @@ _LOOKED_AT: Final = 8
 """Entries per store among which the longest-waiting is looked for: a value has to be decoded for it."""
 _COMMITTED_CALL_S: Final = 5.0
 _COMMITTED_FOR_S: Final = 45.0
-"""Longer than a dead worker's transaction can keep offsets from being stable."""
+"""So long the cluster may leave it open whether offsets are stable."""
+_LATE_S: Final = 0.25
+"""Between two questions whether an open transaction has ended that holds up offsets."""
 
 
 def _now_ms() -> int:
@@ -65,6 +68,11 @@ class Assignment:
         self._since_ms: dict[int, int] = {}
         self._behind_ms: dict[int, int] = {}
         self._held: set[int] = set()
+        self._late: set[int] = set()
+        """Partitions whose committed offsets somebody's open transaction holds up."""
+        self._ends = ends
+        self._open = OpenTransactions(self._log)
+        self._ask_again_s = 0.0
 
     @property
     def busy(self) -> bool:
@@ -89,9 +97,12 @@ class Assignment:
 
     def restore(self) -> None:
         """A slice of restoring, and let run what is restored."""
+        if self._late:
+            self._begin_late()
         if self._restorer.busy:
             self._resuming += self._restorer.work(_SLICE_S if self.tasks else _SLICE_ALONE_S)
         self._resuming = [ready for ready in self._resuming if not self._resume(ready)]
+        self._open.look({**self._restorer.held(), **dict.fromkeys(self._late, Held(OFFSETS))}, _now_ms())
 
     def failed(self) -> dict[int, Exception]:
         """Partitions that could not be restored since the last call: the topology cannot read their state."""
@@ -125,16 +136,14 @@ class Assignment:
 
     def try_again(self, number: int) -> None:
         """Work on a partition that was set aside, from what is in the log."""
-        assigned = self._assigned.get(number, {})
-        if len(assigned) == len(self._topology.sources):
-            self._begin_restore(number, self._committed(list(assigned.values())))
+        if self._is_whole(number):
+            self._begin_restores([number])
 
     def rewind(self) -> None:
         """After an abort: read on from the committed offsets; a task that another has moved on is restored."""
-        asked = [each for number in self.tasks for each in self._assigned[number].values()]
-        found = self._committed(asked) if asked else []
+        found = self._committed(self.tasks)
         for number, task in tuple(self.tasks.items()):
-            committed = [each for each in found if each.partition == number]
+            committed = found.get(number, [])
             offsets = {self._reader.logical(each.topic): max(each.offset, 0) for each in committed}
             if offsets == task.positions:
                 for partition in self._named(number, offsets):
@@ -143,8 +152,9 @@ class Assignment:
             else:
                 del self.tasks[number]
                 self._held.discard(number)
-                self._consumer.pause(committed)
-                self._begin_restore(number, committed)
+                self._consumer.pause(list(self._assigned[number].values()))
+                if committed:
+                    self._begin_restore(number, committed)
 
     def status(self, committed_ms: Mapping[int, int]) -> tuple[PartitionStatus, ...]:
         """Every partition that is assigned; `committed_ms` is when this worker last committed for each."""
@@ -163,17 +173,24 @@ class Assignment:
             self._assigned.setdefault(each.partition, {})[self._reader.logical(each.topic)] = each
         numbers = sorted({each.partition for each in partitions})
         # All inputs of these partitions, also those that stayed: their offsets may have moved meanwhile.
-        asked = [each for number in numbers for each in self._assigned[number].values()]
-        committed = {(each.topic, each.partition): each for each in self._committed(asked)}
-        # The offsets are explicit, and nothing is fetched before the restore is done.
-        new = [committed[each.topic, each.partition] for each in partitions]
+        committed = self._committed(numbers)
+        offsets = {
+            (each.topic, each.partition): each.offset for found in committed.values() for each in found
+        }
+        # The offsets are explicit, and nothing is fetched before the restore is done: those that are not known yet do
+        # not matter, because every partition is sought before it runs.
         consumer.incremental_assign(
-            [TopicPartition(each.topic, each.partition, max(each.offset, 0)) for each in new]
+            [
+                TopicPartition(
+                    each.topic, each.partition, max(0, offsets.get((each.topic, each.partition), 0))
+                )
+                for each in partitions
+            ]
         )
-        consumer.pause(asked)
-        for number in numbers:
-            if len(self._assigned[number]) == len(self._topology.sources):
-                self._begin_restore(number, [each for each in committed.values() if each.partition == number])
+        consumer.pause(self._inputs(numbers))
+        for number, found in committed.items():
+            if self._is_whole(number):
+                self._begin_restore(number, found)
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         del consumer
@@ -184,9 +201,32 @@ class Assignment:
         for number in sorted(numbers):
             self._restorer.drop(number)
             self._held.discard(number)
+            self._late.discard(number)
             self._troubles.forget(number)
             if self.tasks.pop(number, None) is not None:
                 self._log.info("revoked", partition=number)
+
+    def _is_whole(self, number: int) -> bool:
+        """Whether the group has given this worker all inputs of a partition."""
+        return len(self._assigned.get(number, {})) == len(self._topology.sources)
+
+    def _begin_restores(self, numbers: Iterable[int]) -> None:
+        for number, committed in self._committed(numbers).items():
+            self._begin_restore(number, committed)
+
+    def _begin_late(self) -> None:
+        """Begin with the partitions whose offsets no open transaction holds up any more."""
+        if time.monotonic() < self._ask_again_s:
+            return
+        self._watchdog.beat("ask whether offsets are stable")
+        unstable = self._ends.unstable(self._inputs(self._late))
+        self._ask_again_s = time.monotonic() + _LATE_S
+        if unstable is not None and (ready := self._late - unstable):
+            self._late -= ready
+            self._begin_restores(filter(self._is_whole, sorted(ready)))
+
+    def _inputs(self, numbers: Iterable[int]) -> list[TopicPartition]:
+        return [each for number in numbers for each in self._assigned[number].values()]
 
     def _begin_restore(self, number: int, committed: Sequence[TopicPartition]) -> None:
         if self._troubles.rests(number):
@@ -217,23 +257,36 @@ class Assignment:
         self._log.info("running", partition=number, entries=sum(ready.stores.sizes().values()))
         return True
 
-    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Stable committed offsets: while a dead worker's transaction is open, the call waits and times out."""
+    def _committed(self, numbers: Iterable[int]) -> dict[int, list[TopicPartition]]:
+        """Stable committed offsets of these partitions.
+
+        While somebody's transaction is open, the call waits and times out: partitions that are held up so become late,
+        and are missing here.
+        """
+        asked = list(numbers)
+        self._late.difference_update(asked)
         deadline = time.monotonic() + _COMMITTED_FOR_S
-        while True:
+        while asked:
             self._watchdog.beat("ask for committed offsets")
-            try:
-                found = self._consumer.committed(partitions, timeout=_COMMITTED_CALL_S)
-            except KafkaException as error:
-                trouble = error.args[0]
-            else:
-                trouble = next((each.error for each in found if each.error is not None), None)
-                if trouble is None:
-                    return found
+            found, trouble = self._ask_committed(self._inputs(asked))
+            if trouble is None:
+                return {number: [each for each in found if each.partition == number] for number in asked}
+            if unstable := self._ends.unstable(self._inputs(asked)):
+                self._late |= unstable
+                asked = [number for number in asked if number not in unstable]
+                continue
             if time.monotonic() > deadline:
                 raise TimedOutError(f"the committed offsets could not be learned: {trouble.name()}")
             self._log.warning("asking for committed offsets again", code=trouble.name())
             time.sleep(0.05)
+        return {}
+
+    def _ask_committed(self, asked: list[TopicPartition]) -> tuple[list[TopicPartition], KafkaError | None]:
+        try:
+            found = self._consumer.committed(asked, timeout=_COMMITTED_CALL_S)
+        except KafkaException as error:
+            return [], error.args[0]
+        return found, next((each.error for each in found if each.error is not None), None)
 
     def _named(self, number: int, offsets: dict[str, int]) -> Iterator[TopicPartition]:
         for source, offset in offsets.items():
@@ -243,7 +296,15 @@ class Assignment:
         task = self.tasks.get(number)
         if task is None:
             aside = self._troubles.of(number)
-            return PartitionStatus(number, running=False, positions={}, lags={}, entries={}, aside=aside)
+            return PartitionStatus(
+                number,
+                running=False,
+                positions={},
+                lags={},
+                entries={},
+                open_ms=self._open.since_ms(number),
+                aside=aside,
+            )
         positions = dict(task.positions)
         lags = {}
         for source, partition in zip(positions, self._named(number, positions), strict=True):

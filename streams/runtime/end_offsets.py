@@ -13,7 +13,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sluicegate.schemas.errors import TimedOutError
@@ -23,6 +29,8 @@ REQUEST_S: Final = 10.0
 RENEW_S: Final = 1.0
 """A client lives at least this long: while the broker is away every question fails."""
 _AGAIN_S: Final = 0.5
+_STABLE_S: Final = 2.0
+"""A broker that is there says at once whether committed offsets are stable."""
 AGAIN_S: Final = 0.2
 
 _SPEC: Any = OffsetSpec  # its functions carry no types
@@ -90,6 +98,23 @@ class EndOffsets:
                         f"the cluster did not tell end offsets: {type(error).__name__}"
                     ) from error
                 time.sleep(_AGAIN_S)
+
+    def unstable(self, partitions: Iterable[TopicPartition]) -> frozenset[int] | None:
+        """The partitions whose committed offsets an open transaction holds up; None when the cluster does not tell."""
+        group = self._connection.group
+        asked = ConsumerGroupTopicPartitions(group, list(partitions))
+        try:
+            futures = self.admin.list_consumer_group_offsets(
+                [asked], require_stable=True, request_timeout=_STABLE_S
+            )
+            found = futures[group].result(_STABLE_S).topic_partitions
+        except (KafkaException, TimeoutError):
+            return None
+        return frozenset(
+            each.partition
+            for each in found
+            if each.error is not None and each.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT
+        )
 
     def partitions(self) -> dict[str, int]:
         """Logical name and number of partitions of every topic of this deployment that may be described."""

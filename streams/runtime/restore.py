@@ -8,7 +8,7 @@ Positions, not records: markers and aborted records occupy offsets too.
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
@@ -18,6 +18,7 @@ from sluicegate.streams.kafka.connection import Connection
 
 from .end_offsets import EndOffsets
 from .first_start import check_first_start
+from .open_transactions import Held
 from .records import RecordReader, raise_for
 from .stores import Stores
 
@@ -44,6 +45,8 @@ class _Restoring:
     """Under way when everything is read."""
     evidence: bool = False
     """Whether a committed record was seen."""
+    stable: dict[str, int] = field(default_factory=dict)
+    """Where topics are read up to an open transaction that lies before their end."""
 
 
 class Restorer:
@@ -78,6 +81,14 @@ class Restorer:
     def busy(self) -> bool:
         """Whether a partition is being restored."""
         return bool(self._restoring)
+
+    def held(self) -> dict[int, Held]:
+        """Partitions that wait for a transaction that is open in one of their topics."""
+        return {
+            partition: Held(*next(iter(restoring.stable.items())))
+            for partition, restoring in self._restoring.items()
+            if restoring.stable
+        }
 
     def start(self, partition: int, committed: Mapping[str, int | None], stream_ms: int) -> None:
         """Begin; `committed` are the group's offsets, stable ones, None where there is none."""
@@ -132,11 +143,12 @@ class Restorer:
         if error is not None:
             if error.code() != _END_OF_PARTITION:
                 raise_for(error, topic)
-            elif restoring is not None and (message.offset() or 0) >= restoring.ends.get(topic, 0):
-                self._finish(restoring, topic, partition)
+            elif restoring is not None and topic in restoring.ends:
+                self._at_end(restoring, topic, partition, message.offset() or 0)
             return
         if restoring is None or topic not in restoring.ends:
             return
+        restoring.stable.pop(topic, None)
         store = self._stores.get(topic)
         if store is None and self._is_of_another(message):
             return
@@ -146,6 +158,13 @@ class Restorer:
             return
         key, value = message.key() or b"", message.value()
         restoring.stores.load(store, key, value, message.timestamp()[1])
+
+    def _at_end(self, restoring: _Restoring, topic: str, partition: int, offset: int) -> None:
+        """Of what is committed: either everything is read, or a transaction is open before the end."""
+        if offset >= restoring.ends[topic]:
+            self._finish(restoring, topic, partition)
+        else:
+            restoring.stable[topic] = offset
 
     def _is_of_another(self, message: Message) -> bool:
         if self._source is None:
@@ -163,6 +182,7 @@ class Restorer:
                     self._finish(restoring, topic, partition)
 
     def _finish(self, restoring: _Restoring, topic: str, partition: int) -> None:
+        restoring.stable.pop(topic, None)
         if restoring.ends.pop(topic, None) is not None:
             self._consumer.incremental_unassign([self._named(topic, partition)])
 

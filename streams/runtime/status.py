@@ -28,6 +28,8 @@ class PartitionStatus:
     """When the longest-waiting of the entries that were put first began, by log-append time; after a restore that order
     is the order of their last changes."""
 
+    open_ms: int | None = None
+    """Since when it waits for a transaction that somebody has left open; None when it does not."""
     aside: Aside | None = None
     """What stands in its way; None when nothing is known to."""
 

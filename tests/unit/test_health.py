@@ -87,6 +87,8 @@ def test_nothing_at_all_is_not_ready() -> None:
     ("slot", "why", "partition"),
     [
         (with_partition(running=False), Why.RESTORING, 0),
+        (with_partition(running=False, open_ms=NOW_MS - 29_000), Why.RESTORING, 0),
+        (with_partition(running=False, open_ms=NOW_MS - 31_000), Why.OPEN_TRANSACTION, 0),
         (with_partition(behind_ms=NOW_MS - 31_000, lags={"actions": 3}), Why.STUCK, 0),
         (with_worker(partitions=WORKER.partitions[1:]), Why.NO_WORKER, 0),
         (with_worker(at_ms=NOW_MS - 6_000), Why.SILENT, None),

@@ -1,0 +1,86 @@
+"""A transaction that somebody leaves open in a partition, on a real broker: the others go on, and everybody is told."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from sluicegate.streams.health import Why, readiness
+from sluicegate.streams.runtime.open_transactions import OPEN_MS
+from sluicegate.streams.runtime.spec import WorkerSpec
+from sluicegate.streams.runtime.supervisor import Supervisor
+from sluicegate.streams.testing import Counter
+from sluicegate.streams.testing.cluster import Cluster
+
+pytestmark = pytest.mark.broker
+
+PARTITIONS = 2
+HELD = 0
+WELL = 1
+
+
+class Somebody:
+    """A producer that leaves its transactions open, for much longer than ours may be."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._gate = cluster.connection("gate")
+        self._connection = cluster.super_user().connection
+        timeout_ms = 300_000
+        settings = {
+            "transactional.id": f"{cluster.settings.prefix}somebody",
+            "transaction.timeout.ms": timeout_ms,
+        }
+        self._producer = Producer({**self._connection.producer_config(), **settings})
+        self._producer.init_transactions(30)
+        self._producer.begin_transaction()
+
+    def hold_changelog(self) -> None:
+        """A record in a changelog of the partition, neither committed nor aborted."""
+        self._producer.produce(self._gate.topic(Counter.stores[0].changelog), b"value", b"key", HELD)
+        assert self._producer.flush(30) == 0
+
+    def hold_offsets(self) -> None:
+        """An offset of the gate's group for the partition."""
+        group = Consumer({**self._connection.client_config(), "group.id": self._gate.group})
+        offset = TopicPartition(self._gate.topic("actions"), HELD, 0)
+        self._producer.send_offsets_to_transaction([offset], group.consumer_group_metadata(), 30)
+        group.close()
+
+    def end(self) -> None:
+        """As if it had never been."""
+        self._producer.abort_transaction(30)
+
+
+def until(supervisor: Supervisor, is_done: Callable[[], bool]) -> None:
+    """Let the worker work until it is done."""
+    deadline = time.monotonic() + 60
+    while not is_done():
+        assert time.monotonic() < deadline, supervisor.status
+        supervisor.watch(0.05)
+
+
+@pytest.mark.parametrize("hold", [Somebody.hold_changelog, Somebody.hold_offsets])
+def test_an_open_transaction_holds_up_its_partition_only_and_is_named(
+    cluster: Cluster, hold: Callable[[Somebody], None]
+) -> None:
+    """The other partition runs in the same worker; the held one runs by itself once the transaction has ended."""
+    somebody = Somebody(cluster)
+    hold(somebody)
+    supervisor = Supervisor(WorkerSpec(Counter, cluster.connection("gate"), PARTITIONS))
+    supervisor.start()
+
+    def partitions() -> dict[int, tuple[bool, bool]]:
+        worker = supervisor.status[0].worker
+        found = () if worker is None else worker.partitions
+        return {each.partition: (each.running, each.open_ms is not None) for each in found}
+
+    until(supervisor, lambda: partitions() == {HELD: (False, True), WELL: (True, False)})
+    later_ms = time.time_ns() // 1_000_000 + OPEN_MS + 1_000
+    reasons = readiness(supervisor.status, later_ms, partitions=PARTITIONS).reasons
+    assert (Why.OPEN_TRANSACTION, HELD) in {(reason.why, reason.partition) for reason in reasons}
+    somebody.end()
+    until(supervisor, lambda: partitions() == {HELD: (True, False), WELL: (True, False)})
+    assert supervisor.status[0].restarts == 0
+    supervisor.stop()
+    assert supervisor.join() == 0

@@ -15,6 +15,7 @@ from sluicegate.streams.settings import Settings
 from sluicegate.streams.state_folder import StateFolder
 
 from .findings import Finding, fail, ok, warn
+from .held_readers import examine_held_readers
 from .machine import gate_key_here, principals_here
 from .rights import differences, expected_operations
 from .transactions import examine_transactions
@@ -43,6 +44,7 @@ def examine_cluster(settings: Settings) -> Iterator[Finding]:
         topics = sorted(admin.partitions())
         yield from _topics(admin, settings)
         yield from _documents(connection, settings)
+        yield from examine_held_readers(admin)
     elif answering:
         yield warn("topics", "only an operator may read their configuration", "run the doctor where one is")
     for principal in answering:

@@ -2,8 +2,9 @@
 
 Readers of committed records stop before the first open transaction, and committed offsets cannot be learned while one
 holds them. Ours end by themselves: their producer does it, its successor, or the broker after their timeout. One that
-stays was opened by a program with a long timeout, or the broker has lost what would have ended it; then nobody ends it
-unless people do.
+stays was opened by a program with a long timeout, or the broker has lost what would have ended it, and nobody ends it
+unless people do. Kafka 4.3 loses it when the transaction ends in the moment in which a partition has no leader, as when
+its only broker stood still for longer than its session: it takes the partition for deleted (KAFKA-20734).
 """
 
 from collections.abc import Mapping
@@ -14,8 +15,8 @@ OPEN_MS: Final = 30_000
 """Longer than a transaction of ours can stay open: its timeout of 10 s, and up to 10 s until the broker looks."""
 OFFSETS: Final = "committed-offsets"
 TO_DO: Final = (
-    "`kafka-transactions.sh find-hanging` and `abort`, as an administrator of the cluster, end one that nobody else ends; "
-    "it goes on by itself then"
+    "`sluicegate doctor` names the command of `kafka-transactions.sh` that ends one which nobody else ends; "
+    "the partition goes on by itself then"
 )
 """What people can do."""
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from sluicegate.streams.doctor.findings import Grade
+from sluicegate.streams.doctor.held_readers import examine_held_readers
 from sluicegate.streams.health import Why, readiness
 from sluicegate.streams.runtime.open_transactions import OPEN_MS
 from sluicegate.streams.runtime.spec import WorkerSpec
@@ -84,3 +86,20 @@ def test_an_open_transaction_holds_up_its_partition_only_and_is_named(
     assert supervisor.status[0].restarts == 0
     supervisor.stop()
     assert supervisor.join() == 0
+
+
+def test_the_doctor_finds_where_readers_are_held_up(cluster: Cluster) -> None:
+    """With the command that ends a transaction which nobody else ends; nothing is found once it has ended."""
+    operator = cluster.admin("operator")
+    [well] = examine_held_readers(operator, 1.0)
+    assert well.grade is Grade.OK
+    somebody = Somebody(cluster)
+    somebody.hold_changelog()
+    [found] = examine_held_readers(operator, 1.0)
+    changelog = Counter.stores[0].changelog
+    assert (found.about, found.grade) == (f"open transactions in {changelog}-{HELD}", Grade.FAIL)
+    named = f"abort --topic {cluster.settings.prefix}{changelog} --partition {HELD} --start-offset 0`"
+    assert named in found.todo
+    somebody.end()
+    [well] = examine_held_readers(operator, 10.0)
+    assert well.grade is Grade.OK

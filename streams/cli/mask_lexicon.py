@@ -7,7 +7,7 @@ from .screen import fields, note, print_json, rows, say
 def lexicon(*, as_json: AsJson = False) -> None:
     """Build the vocabulary that finds names and places, unless it is built, and show what it comes from.
 
-    It is read from the packages of the extra `masking`, on this machine; nothing is downloaded. The result stays in the cache folder
+    It is read from the packages of the extra `masking-engine`, on this machine; nothing is downloaded. The result stays in the cache folder
     (`$XDG_CACHE_HOME/sluicegate/lexicon`), a file per set of package versions. Masking builds it by itself when it starts; building
     ahead saves it those seconds.
 

@@ -109,7 +109,7 @@ def installed() -> dict[str, str]:
         except PackageNotFoundError as missing:
             if not source.optional:
                 raise ConfigurationError(
-                    f"the lexicon needs the package `{source.distribution}`: pip install 'sluicegate[masking]'"
+                    f"the lexicon needs the package `{source.distribution}`: pip install 'sluicegate[masking-engine]'"
                 ) from missing
     return found
 
@@ -234,7 +234,7 @@ def _folder(module: str) -> Path:
     spec = util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
-            f"the lexicon needs the package of `{module}`: pip install 'sluicegate[masking]'"
+            f"the lexicon needs the package of `{module}`: pip install 'sluicegate[masking-engine]'"
         )
     return Path(spec.submodule_search_locations[0])
 

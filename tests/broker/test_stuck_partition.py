@@ -12,8 +12,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from sluicegate.streams.health import Watched, readiness
 from sluicegate.streams.health.metrics import Metrics
 from sluicegate.streams.health.readiness import Readiness, Why
-from sluicegate.streams.runtime.aside import Cause
-from sluicegate.streams.runtime.marks import ENOUGH
+from sluicegate.streams.runtime.aside import Cause, pause_ms
+from sluicegate.streams.runtime.marks import ENOUGH, FIRST_PAUSE_MS
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.runtime.supervisor import Supervisor
 from sluicegate.streams.testing import Counter, Poison, Poisoned, Unreadable
@@ -103,6 +103,14 @@ def stuck_by_metric(supervisor: Supervisor) -> dict[str, str]:
     return dict(re.findall(r'sluicegate_partition_stuck\{partition="(\d+)",processor="gate"\} (\S+)', text))
 
 
+def _note_end(supervisor: Supervisor, ended_ms: dict[int, int]) -> None:
+    """When the worker has ended for the first time, the second, and so on."""
+    slot = supervisor.status[0]
+    if slot.restarts:
+        assert slot.ended_ms is not None
+        ended_ms[slot.restarts] = slot.ended_ms
+
+
 def ended(supervisor: Supervisor) -> int:
     """Stop and wait; the exit code."""
     supervisor.stop()
@@ -157,12 +165,25 @@ def test_what_ends_processes_is_set_aside_after_the_third(deployment: Deployment
     """The supervisor knows at what a process was when it was killed; a new version takes up the work."""
     deployment.write(STUCK, "a", Poison.KILL, "b")
     supervisor = deployment.supervisor()
-    deployment.until(lambda: (Why.STUCK, STUCK, Cause.ENDED.value) in codes(supervisor), supervisor)
-    assert supervisor.status[0].restarts == ENOUGH
+    ended_ms: dict[int, int] = {}
+
+    def is_set_aside() -> bool:
+        _note_end(supervisor, ended_ms)
+        return (Why.STUCK, STUCK, Cause.ENDED.value) in codes(supervisor)
+
+    def has_done(partition: int, *values: str) -> bool:
+        _note_end(supervisor, ended_ms)
+        return deployment.has(partition, *values)
+
+    deployment.until(is_set_aside, supervisor, limit_s=120)
+    assert supervisor.status[0].restarts >= ENOUGH
     deployment.write(WELL, "1", "2")
-    deployment.until(lambda: deployment.has(WELL, "1", "2"), supervisor)
-    deployment.until(lambda: deployment.has(STUCK, "a"), supervisor)
-    assert supervisor.status[0].restarts == ENOUGH
+    deployment.until(lambda: has_done(WELL, "1", "2"), supervisor)
+    deployment.until(lambda: has_done(STUCK, "a"), supervisor)
+    assert sorted(ended_ms) == list(range(1, len(ended_ms) + 1))
+    # On a slow machine a pause may end meanwhile: then it costs one worker more, and never sooner.
+    for number in range(ENOUGH, len(ended_ms)):
+        assert ended_ms[number + 1] - ended_ms[number] >= pause_ms(number - ENOUGH + 1, FIRST_PAUSE_MS)
     assert ended(supervisor) == 0
     corrected = deployment.supervisor(Counter)
     deployment.until(lambda: deployment.has(STUCK, "a", Poison.KILL, "b"), corrected)

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -51,20 +51,29 @@ def read_gold(path: Path) -> Iterator[GoldText]:
             try:
                 record = json.loads(line)
                 spans = [(int(start), int(end), str(label)) for start, end, label in record.get("spans", ())]
-                yield GoldText(str(record["text"]), tuple(spans))
+                yield _labelled(record["text"], spans)
             except (ValueError, TypeError, KeyError, AttributeError):
                 raise ConfigurationError(
                     f"line {number} of `{path}` is no labelled text; "
-                    'write {"text": "...", "spans": [[start, end, "LABEL"], ...]} on each line'
+                    'write {"text": "...", "spans": [[start, end, "LABEL"], ...]} on each line, offsets in characters of the text'
                 ) from None
+
+
+def _labelled(text: object, spans: Sequence[tuple[int, int, str]]) -> GoldText:
+    # A span with nothing in it would count as found.
+    if not isinstance(text, str) or not all(0 <= start < end <= len(text) for start, end, _ in spans):
+        raise ValueError("no text, or a span that is not inside it")
+    return GoldText(text, tuple(spans))
 
 
 def score(engine: Engine, profile: Profile, path: Path) -> dict[str, Any]:
     """The figures of `Score`, and `mb_per_s`.
 
-    That is megabytes of text for a second of processor time of one thread, warm, from rows to masked rows.
+    That is megabytes of text for a second of processor time of one thread, warm, from rows to masked rows; nothing is verified.
     """
     gold = list(read_gold(path))
+    if not gold:
+        raise ConfigurationError(f"`{path}` holds no labelled text: there is nothing to score")
     masking = _Masking(engine, profile)
     counted = Score()
     batches = [gold[first : first + _BATCH_ROWS] for first in range(0, len(gold), _BATCH_ROWS)]

@@ -44,16 +44,36 @@ def test_the_score_counts_characters_not_bytes(tmp_path: Path) -> None:
     assert told["mb_per_s"] > 0
 
 
-def test_a_line_that_is_no_labelled_text_is_named_by_its_number(tmp_path: Path) -> None:
-    """The message says which line, and holds nothing of it."""
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"spans": "secret"}',
+        '{"text": 7, "spans": []}',
+        '{"text": "secret", "spans": [[0, 7, "NAME"]]}',
+        '{"text": "secret", "spans": [[3, 3, "NAME"]]}',
+    ],
+)
+def test_a_line_that_is_no_labelled_text_is_named_by_its_number(tmp_path: Path, line: str) -> None:
+    """The message says which line, and holds nothing of it; a span with nothing in it would count as found."""
     gold = tmp_path / "gold.jsonl"
-    gold.write_text('{"text": "a", "spans": []}\n{"spans": "secret"}\n', "utf-8")
+    gold.write_text(f'{{"text": "a", "spans": []}}\n{line}\n', "utf-8")
 
     done = RUNNER.invoke(app, ["mask", "score", str(gold), "--rules-only"])
 
     assert done.exit_code == 2
     assert "line 2" in done.stderr
     assert "secret" not in done.stderr
+
+
+def test_a_file_without_a_text_has_no_score(tmp_path: Path) -> None:
+    """Zeros would look like figures."""
+    gold = tmp_path / "gold.jsonl"
+    gold.touch()
+
+    done = RUNNER.invoke(app, ["mask", "score", str(gold), "--rules-only"])
+
+    assert done.exit_code == 2
+    assert "holds no labelled text" in done.stderr
 
 
 def test_explain_shows_every_span_and_what_becomes_of_it() -> None:

@@ -121,7 +121,15 @@ def _usable(source: Path, target: Path, *, replace: bool) -> None:
     if not target.parent.is_dir():
         raise ConfigurationError(f"there is no folder `{target.parent}`")
     for path in (target, report_path(target)):
-        if path.exists() and (not replace or path.is_dir() or path.samefile(source)):
+        if not path.exists():
+            continue
+        if path.is_dir():
+            raise ConfigurationError(f"`{path}` is a folder: name a file")
+        if path.samefile(source):
+            raise ConfigurationError(
+                f"`{path}` is what is to be masked: choose another name for the masked file"
+            )
+        if not replace:
             raise ConfigurationError(f"`{path}` is there already: choose another name, or give --replace")
 
 

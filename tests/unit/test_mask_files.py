@@ -347,6 +347,8 @@ def test_the_commands_mask_report_and_refuse(tmp_path: Path) -> None:
 
     done = RUNNER.invoke(app, [*command, "--json"], catch_exceptions=False)
     again = RUNNER.invoke(app, command)
+    itself = RUNNER.invoke(app, ["mask", "file", str(source), str(source), "--rules-only", "--replace"])
+    folder = RUNNER.invoke(app, ["mask", "file", str(source), str(tmp_path), "--rules-only", "--replace"])
     report = json.loads((tmp_path / "out.csv.report.json").read_text())
 
     assert json.loads(done.stdout) == report
@@ -361,6 +363,8 @@ def test_the_commands_mask_report_and_refuse(tmp_path: Path) -> None:
     assert target.stat().st_mode & 0o077 == 0
     assert again.exit_code == 2
     assert "--replace" in again.stderr
+    assert "what is to be masked" in itself.stderr
+    assert "is a folder" in folder.stderr
 
 
 def test_a_name_without_a_format_needs_one(engine: Engine, tmp_path: Path) -> None:

@@ -100,8 +100,8 @@ def _run(asked: argparse.Namespace) -> Run:
         "rate": asked.rate,
         "workers": asked.workers,
         "three_every": {None: None, 1: 0, 3: 1}[asked.brokers],
-        "kinds": tuple(map(Kind, asked.kinds.split(","))) if asked.kinds else None,
-        "dropped": frozenset(map(int, asked.drop.split(","))) if asked.drop else None,
+        "kinds": asked.kinds,
+        "dropped": asked.drop,
     }
     run = replace(run, **{name: value for name, value in given.items() if value is not None})
     if asked.kinds or asked.brokers or asked.rounds:
@@ -128,8 +128,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, metavar="R", help="actions per second")
     parser.add_argument("--workers", type=int, metavar="N", help="of the gate")
     parser.add_argument("--brokers", type=int, choices=(1, 3), help="in every round")
-    parser.add_argument("--kinds", metavar="A,B", help=f"only these faults: {', '.join(Kind)}")
-    parser.add_argument("--drop", metavar="12,17", help="leave these faults out")
+    parser.add_argument("--kinds", type=_kinds, metavar="A,B", help=f"only these faults: {', '.join(Kind)}")
+    parser.add_argument("--drop", type=_numbers, metavar="12,17", help="leave these faults out")
     parser.add_argument(
         "--shrink", action="store_true", help="leave out faults as long as the round still fails"
     )
@@ -143,6 +143,20 @@ def _parser() -> argparse.ArgumentParser:
         "--folder", type=Path, default=TREE / ".faults", metavar="DIR", help="where rounds leave things"
     )
     return parser
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    try:
+        return tuple(map(Kind, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` names no faults: choose from {', '.join(Kind)}") from None
+
+
+def _numbers(text: str) -> frozenset[int]:
+    try:
+        return frozenset(map(int, text.split(",")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no list of numbers: write for example 12,17") from None
 
 
 def _say(text: str) -> None:

@@ -34,10 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mode = Mode(asked.mode)
     if asked.seed is not None:
         return _one(asked.seed, mode, asked.events, trace=asked.trace, shorter=asked.shrink)
-    first, _, last = asked.seeds.partition(":")
-    seeds = range(int(first), int(last or int(first) + 1))
     began_s = time.monotonic()
-    results = _run(seeds, mode, asked.events, asked.workers, quiet=asked.json)
+    results = _run(asked.seeds, mode, asked.events, asked.workers, quiet=asked.json)
     spent_s = time.monotonic() - began_s
     if asked.json:
         sys.stdout.write(json.dumps(_summary(results, mode, spent_s)) + "\n")
@@ -51,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sluicegate.streams.testing.simulation", description=__doc__
     )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seeds", default="0:200", help="a half-open range, such as 0:1000")
+    parser.add_argument("--seeds", type=_seeds, default="0:200", help="a half-open range, such as 0:1000")
     parser.add_argument("--seed", type=int, help="one seed")
     parser.add_argument("--mode", choices=[mode.value for mode in Mode], default=Mode.SAFETY.value)
     parser.add_argument("--events", type=int, default=EVENTS, help="how many events a seed has")
@@ -60,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shrink", action="store_true", help="drop events that do not matter, with --seed")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     return parser
+
+
+def _seeds(text: str) -> range:
+    first, _, last = text.partition(":")
+    try:
+        return range(int(first), int(last or int(first) + 1))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"`{text}` is no range of seeds: write for example 0:1000") from None
 
 
 def _run(seeds: range, mode: Mode, length: int, workers: int, *, quiet: bool) -> list[Result]:

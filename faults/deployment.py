@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from sluicegate.schemas import document
 from sluicegate.schemas.action import AccountName
@@ -15,7 +15,6 @@ from sluicegate.streams.clients.operator import Statement
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import gate_spec
 from sluicegate.streams.kafka.admin import Admin
-from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.kafka.principals import Naming
 from sluicegate.streams.kafka.provision import provision_cluster
 from sluicegate.streams.kafka.topics import Layout
@@ -24,7 +23,7 @@ from sluicegate.streams.local.deployment import OPERATOR
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.runtime.transaction import CommitStep
 from sluicegate.streams.settings import GateSettings, Settings, TrustSettings
-from sluicegate.streams.state_folder import StateFolder
+from sluicegate.streams.testing.cluster import Broker
 
 from .executing import ExecutorSpec
 from .hooks import StepHook, WrongClock
@@ -34,24 +33,6 @@ from .processes import Executors, Workers
 
 PREFIX: Final = "faults."
 SKEW_MS: Final = 1_500
-
-
-class Cluster(Protocol):
-    """What a deployment needs of the brokers that it runs on."""
-
-    @property
-    def state(self) -> StateFolder:
-        """Where passwords and keys are."""
-        ...
-
-    @property
-    def bootstrap(self) -> str:
-        """Where clients connect to."""
-        ...
-
-    def super_user(self, naming: Naming) -> Connection:
-        """Whom no right binds."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +58,22 @@ class Deployed:
 
 @contextmanager
 def deployed(
-    cluster: Cluster, folder: Path, *, workers: int, partitions: int, replication: int = 1
+    broker: Broker, folder: Path, *, workers: int, partitions: int, replication: int = 1
 ) -> Iterator[Deployed]:
     """Set everything up and start it; what still runs at the end is ended."""
     board = folder / "board"
     board.mkdir(parents=True)
-    operator = key_or_new(cluster.state, OPERATOR)[0]
+    operator = key_or_new(broker.state, OPERATOR)[0]
     settings = Settings(
-        bootstrap=cluster.bootstrap,
+        bootstrap=broker.bootstrap,
         prefix=PREFIX,
         partitions=partitions,
         replication=replication,
-        state_dir=cluster.state.path,
+        state_dir=broker.state.path,
         trust=TrustSettings(operators={operator.key_id: operator.public.text}),
         gate=GateSettings(skew_ms=SKEW_MS),
     )
-    provision_cluster(Admin(cluster.super_user(Naming(PREFIX))), cluster.state, Layout.of(settings))
+    provision_cluster(Admin(broker.super_user(Naming(PREFIX))), broker.state, Layout.of(settings))
     with ExitStack() as stack:
         local = stack.enter_context(LocalDeployment(settings))
         _enrol(local)

@@ -15,8 +15,9 @@ from sluicegate.streams.clients.audit_reader import AuditReader
 from sluicegate.streams.doctor.held_readers import examine_held_readers
 from sluicegate.streams.kafka.admin import Admin
 from sluicegate.streams.kafka.principals import Naming, Role
+from sluicegate.streams.testing.cluster import Broker
 
-from .deployment import PREFIX, SKEW_MS, Cluster, Deployed, deployed
+from .deployment import PREFIX, SKEW_MS, Deployed, deployed
 from .injecting import Breakable, Injector
 from .oracle.ends import open_actions
 from .oracle.findings import counts, sentences
@@ -42,7 +43,7 @@ HISTORY: Final = "history.pickle.gz"
 Said = Callable[[str], None]
 
 
-class Brokers(Cluster, Breakable, Protocol):
+class Brokers(Broker, Breakable, Protocol):
     """What a round runs on."""
 
 

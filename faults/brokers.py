@@ -107,6 +107,8 @@ class Node:
     def frozen(self) -> Iterator[None]:
         """SIGSTOP, and SIGCONT at the end of the block: connections stay open, nobody answers."""
         with self._turn:
+            if not self.is_running:
+                raise BrokerError("this broker does not run, so it cannot be frozen")
             pid = self.running.mark.pid
             os.kill(pid, signal.SIGSTOP)
             try:
@@ -168,9 +170,9 @@ class Brokers:
         node.start()
         self.await_healthy()
 
-    def kill_leader(self, seconds: float, *, topic: str | None = None, partition: int = 0) -> int:
-        """The same to the leader of a partition (its name on the cluster), or of most partitions; which it was."""
-        target = self.busiest() if topic is None else self.leader_of(topic, partition)
+    def kill_leader(self, seconds: float, *, topic: str, partition: int = 0) -> int:
+        """The same to the leader of a partition; `topic` is its name on the cluster. Which it was."""
+        target = self.leader_of(topic, partition)
         self.kill(target, seconds)
         return target
 

@@ -49,8 +49,8 @@ class Breakable(Protocol):
         """SIGKILL, and start again after so many seconds, until it answers."""
         ...
 
-    def kill_leader(self, seconds: float) -> object:
-        """The same to whichever broker leads most partitions."""
+    def busiest(self) -> int:
+        """The one that leads most partitions now."""
         ...
 
     def stall(self, target: int, seconds: float) -> None:
@@ -74,6 +74,8 @@ class Injector:
         self._threads: list[threading.Thread] = []
         self._broker_lock = threading.Lock()
         self._stopped: set[int] = set()
+        self._death_lock = threading.Lock()
+        self._dead: set[int] = set()
         self._do: dict[Kind, Callable[[Fault], None]] = {
             Kind.WORKER_DIES_AT_STEP: lambda fault: self._die_at_step(fault, WORKER),
             Kind.EXECUTOR_DIES_AT_STEP: lambda fault: self._die_at_step(fault, EXECUTOR),
@@ -169,12 +171,19 @@ class Injector:
                 continue
             one = found[fault.target % len(found)]
             one.card.order(Order.DIE, fault.step)
-            _until(lambda process=one.process: not is_child(process), _TURN_S)  # type: ignore[misc]
-            if one.card.read(Field.STRUCK) == fault.step:
+            _until_gone(one.process, _TURN_S)
+            if one.card.read(Field.STRUCK) == fault.step and self._is_new_death(one.process):
                 self._note_death(fault, kind)
                 return
             one.card.write(Field.ORDER, Order.NOTHING)
         self._tally.miss(fault)
+
+    def _is_new_death(self, process: int) -> bool:
+        """Two faults may have ordered the same death: only one of them has happened."""
+        with self._death_lock:
+            is_new = process not in self._dead
+            self._dead.add(process)
+            return is_new
 
     def _note_death(self, fault: Fault, kind: str) -> None:
         if kind == WORKER:
@@ -189,14 +198,18 @@ class Injector:
         one = self._one(self._workers(), fault)
         if one is not None:
             met = one.card.read(Field.STEP) in OPEN_STEPS
-            _signal(one.process, signal.SIGKILL)
-            self._tally.note(fault, met_open=met)
+            self._note_if(fault, happened=_signal(one.process, signal.SIGKILL), met_open=met)
 
     def _worker_leaves(self, fault: Fault) -> None:
         one = self._one(self._workers(), fault)
         if one is not None:
-            _signal(one.process, signal.SIGTERM)
-            self._tally.note(fault, met_open=False)
+            self._note_if(fault, happened=_signal(one.process, signal.SIGTERM), met_open=False)
+
+    def _note_if(self, fault: Fault, *, happened: bool, met_open: bool, detail: str = "") -> None:
+        if happened:
+            self._tally.note(fault, met_open=met_open, detail=detail)
+        else:
+            self._tally.miss(fault)
 
     def _worker_stops(self, fault: Fault) -> None:
         held = self._hold(fault) if fault.aimed else None
@@ -204,10 +217,10 @@ class Injector:
         if one is None:
             return
         self._stopped.add(one.process)
-        _signal(one.process, signal.SIGSTOP)
+        stopped = _signal(one.process, signal.SIGSTOP)
         met = one.card.read(Field.STEP) in OPEN_STEPS
         time.sleep(fault.seconds)
-        self._tally.note(fault, met_open=met, detail=f"{fault.seconds:g} s")
+        self._note_if(fault, happened=stopped, met_open=met, detail=f"{fault.seconds:g} s")
         _signal(one.process, signal.SIGCONT)
         self._stopped.discard(one.process)
 
@@ -223,30 +236,29 @@ class Injector:
         if one is None:
             return
         self._stopped.add(one.process)
-        _signal(one.process, signal.SIGSTOP)
+        stopped = _signal(one.process, signal.SIGSTOP)
         met = one.card.read(Field.STEP) in OPEN_EXECUTOR_STEPS
         self._deployed.executors.start(one.name.partition("-")[2])
         time.sleep(fault.seconds)
-        self._tally.note(fault, met_open=met)
+        self._note_if(fault, happened=stopped, met_open=met)
         _signal(one.process, signal.SIGCONT)
         self._stopped.discard(one.process)
 
     def _broker_dies(self, fault: Fault) -> None:
         with self._broker_lock:
+            # Before the hold, which must not be over when it is killed.
+            target = self._brokers.busiest() if fault.kind is Kind.LEADER_DIES else fault.target
             held = fault.aimed and self._hold(fault) is not None
             met = held or self._any_open()
+            self._brokers.kill(target, fault.seconds)
             self._tally.note(fault, met_open=met, detail="aimed" if held else "")
-            if fault.kind is Kind.LEADER_DIES:
-                self._brokers.kill_leader(fault.seconds)
-            else:
-                self._brokers.kill(fault.target, fault.seconds)
 
     def _broker_stalls(self, fault: Fault) -> None:
         with self._broker_lock:
             held = fault.aimed and self._hold(fault) is not None
             met = held or self._any_open()
-            self._tally.note(fault, met_open=met, detail=f"{fault.seconds:g} s")
             self._brokers.stall(fault.target, fault.seconds)
+            self._tally.note(fault, met_open=met, detail=f"{fault.seconds:g} s")
 
     def _disk_full(self, fault: Fault) -> None:
         with self._broker_lock:
@@ -293,9 +305,16 @@ def _until(holds: Callable[[], bool], limit_s: float) -> bool:
     return True
 
 
-def _signal(process: int, number: int) -> None:
-    if is_child(process):
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            return
+def _until_gone(process: int, limit_s: float) -> bool:
+    return _until(lambda: not is_child(process), limit_s)
+
+
+def _signal(process: int, number: int) -> bool:
+    """Whether it was there to get it."""
+    if not is_child(process):
+        return False
+    try:
+        os.kill(process, number)
+    except ProcessLookupError:
+        return False
+    return True

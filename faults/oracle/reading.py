@@ -1,7 +1,7 @@
 """Read every topic of a deployment, read_committed, again and again to its end."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -32,27 +32,25 @@ class LogReader:
         )
         self._assigned: list[TopicPartition] = []
 
-    def read_to_end(self, limit_s: float = 60.0) -> Sequence[Stored]:
-        """What is new, up to the committed ends as of now; TimeoutError when they are not reached."""
+    def read_to_end(self, limit_s: float = 60.0) -> None:
+        """Keep what is new, up to the committed ends as of now; TimeoutError when they are not reached."""
         self._assign()
         ends = {
             (place.topic, place.partition): self._consumer.get_watermark_offsets(place, timeout=_CALL_S)[1]
             for place in self._assigned
         }
-        found: list[Stored] = []
         until = time.monotonic() + limit_s
         while not self._reached(ends):
             if time.monotonic() > until:
                 raise TimeoutError("the end of the topics was not reached: a transaction is left open")
             first = self._consumer.poll(_POLL_S)
             if first is not None:
-                found += [
+                # At once: it is not read a second time, whether the ends are reached in time or not.
+                self.records += [
                     self._stored(message)
                     for message in (first, *self._consumer.consume(_BATCH, 0))
                     if message.error() is None
                 ]
-        self.records += found
-        return found
 
     def close(self) -> None:
         """Leave."""

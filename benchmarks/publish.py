@@ -19,6 +19,9 @@ README: Final = TREE / "README.md"
 BEGIN: Final = "<!-- measured: written by `make bench-keep` -->"
 END: Final = "<!-- measured: end -->"
 
+OWN_LOAD: Final = 4.0
+"""What a section leaves behind for the next: generator, worker, broker and a little; more is the work of others."""
+
 Row = Mapping[str, Any]
 
 
@@ -71,13 +74,28 @@ def shown(readme: str, results: Results) -> str:
 def _where(results: Results) -> str:
     run = (results.section(name) for name in ("latency", "throughput", "pure"))
     machine: Mapping[str, str] = next((found["machine"] for found in run if found), {})
-    names = ("processor", "system", "Python", "librdkafka", "commit", "at", "load before")
+    names = ("processor", "system", "Python", "librdkafka")
     said = "; ".join(f"{name} {machine[name]}" for name in names if name in machine)
     least = min((results.section(name)["scale"] for name in results.names), default=1)
-    busy = (
-        f"**Preliminary: {least:g} of the work, on a machine busy with other things.** " if least < 1 else ""
+    reasons = [f"{least:g} of the work"] if least < 1 else []
+    if any(_load(results.section(name)) > OWN_LOAD for name in results.names):
+        reasons.append("on a machine busy with other things, whose load stands below")
+    preliminary = f"**Preliminary: {', '.join(reasons)}.** " if reasons else ""
+    return f"{preliminary}Measured on: {said}. {_states(results)}"
+
+
+def _load(section: Mapping[str, Any]) -> float:
+    """How many processes wanted to run before it began."""
+    return float(section["machine"]["load before"].split()[0])
+
+
+def _states(results: Results) -> str:
+    """Sections may be run one by one: of which code each is, and how busy the machine was then with other things."""
+    runs = ", ".join(
+        f"{name} {results.section(name)['machine']['commit']} ({_load(results.section(name)):g})"
+        for name in results.names
     )
-    return f"{busy}Measured on: {said}."
+    return f"Section, commit and load before it: {runs}."
 
 
 def _wanted(results: Results) -> list[str]:

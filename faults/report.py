@@ -13,6 +13,8 @@ from confluent_kafka import libversion
 
 from sluicegate.streams.kafka.jars import KAFKA_VERSION
 
+from .schedule import Kind
+
 INTEGERS: Final = (
     "actions", "kills", "rebalances", "stalls", "broker_kills", "proxy_faults", "in_open_transaction",
     "lost", "doubled", "ungranted", "torn",
@@ -71,8 +73,9 @@ def is_good(told: Mapping[str, Any]) -> bool:
 
 
 def missing(told: Mapping[str, Any]) -> list[str]:
-    """Of what a full run must have done, what it has not."""
-    return [f"{name}: {told[name]} of {least}" for name, least in PROMISED.items() if told[name] < least]
+    """Of what a full run must have done, what it has not: so many of each, and every kind of fault at least once."""
+    few = [f"{name}: {told[name]} of {least}" for name, least in PROMISED.items() if told[name] < least]
+    return few + [f"{kind}: never" for kind in Kind if kind.value not in told["details"]["faults"]]
 
 
 def table(told: Mapping[str, Any]) -> str:

@@ -1,16 +1,20 @@
 """I4: every action that came reaches exactly one end; every decision has its tally; every copy its answer."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .findings import Finding, Wrong
-from .history import Acknowledged
+from .history import Acknowledged, Effect
 from .people import People
 from .wire import Stored, digest, read, signed_bytes, signer
 
 OPEN: Final = frozenset({"pending", "granted", "unknown"})
 """Outcomes after which another one must come."""
+WITHOUT_EFFECT: Final = frozenset(
+    {"denied", "rejected", "expired", "withdrawn", "superseded", "lapsed", "refused"}
+)
+"""Ends after which nothing may have happened outside."""
 _COPIES: Final = frozenset({"conflict", "too-old", "from-the-future"})
 
 Topics = Mapping[str, Sequence[Stored]]
@@ -18,10 +22,12 @@ Name = tuple[str, str]
 """Agent and action id."""
 
 
-def check_ends(topics: Topics, people: People, acknowledged: Sequence[Acknowledged]) -> Iterator[Finding]:
-    """Actions against outcomes, decisions against tallies, both against what clients were told."""
+def check_ends(
+    topics: Topics, people: People, acknowledged: Sequence[Acknowledged], effects: Sequence[Effect]
+) -> Iterator[Finding]:
+    """Actions against outcomes, outcomes against effects, decisions against tallies, all against what clients were told."""
     yield from _acknowledged(topics, acknowledged)
-    yield from _actions(topics, people)
+    yield from _actions(topics, people, {(effect.agent, effect.action_id) for effect in effects})
     yield from _decisions(topics, people)
 
 
@@ -60,7 +66,7 @@ def _acknowledged(topics: Topics, acknowledged: Sequence[Acknowledged]) -> Itera
             yield Finding(Wrong.LOST, "I4", told.action_id, f"acknowledged, and not in the log at {place}")
 
 
-def _actions(topics: Topics, people: People) -> Iterator[Finding]:
+def _actions(topics: Topics, people: People, done: Collection[Name]) -> Iterator[Finding]:
     told: dict[Name, list[dict[str, Any]]] = defaultdict(list)
     for outcome in map(read, topics.get("outcomes", ())):
         told[outcome["agent"], outcome["action_id"]].append(outcome)
@@ -69,14 +75,14 @@ def _actions(topics: Topics, people: People) -> Iterator[Finding]:
         begins = name not in first
         first.setdefault(name, found)
         if begins:
-            yield from _ends(name, found, told[name])
+            yield from _ends(name, found, told[name], is_done=name in done)
         elif not any(outcome["action_digest"] == found for outcome in told[name]):
             yield Finding(Wrong.LOST, "I4", name[1], f"the copy at {record.place} has no answer")
     for name in told.keys() - first.keys():
         yield Finding(Wrong.TORN, "I4", name[1], "an outcome of an action that nobody has signed")
 
 
-def _ends(name: Name, found: bytes, told: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _ends(name: Name, found: bytes, told: Sequence[Mapping[str, Any]], *, is_done: bool) -> Iterator[Finding]:
     ends = [
         outcome
         for outcome in told
@@ -91,6 +97,11 @@ def _ends(name: Name, found: bytes, told: Sequence[Mapping[str, Any]]) -> Iterat
     if len(ends) > 1:
         kinds = ", ".join(outcome["outcome"] for outcome in ends)
         yield Finding(Wrong.DOUBLED, "I4", name[1], f"ended {len(ends)} times: {kinds}")
+    for kind in {outcome["outcome"] for outcome in ends}:
+        if kind == "executed" and not is_done:
+            yield Finding(Wrong.LOST, "I4", name[1], "told that it was executed, and nothing has happened")
+        if kind in WITHOUT_EFFECT and is_done:
+            yield Finding(Wrong.UNGRANTED, "I4", name[1], f"told that it was {kind}, and it was done")
 
 
 def _decisions(topics: Topics, people: People) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ def judge(history: History) -> Sequence[Finding]:
     topics = history.topics()
     known = people(topics.get("identities", ()), history.known)
     return [
-        *check_ends(topics, known, history.acknowledged),
+        *check_ends(topics, known, history.acknowledged, history.effects),
         *check_executions(topics, known, history.known, history.effects),
         *check_transactions(topics),
     ]

@@ -20,6 +20,7 @@ from faults.oracle.history import Effect, History, Needs
 from faults.oracle.judge import judge
 from faults.oracle.wire import Stored, read
 from faults.replaying import replay
+from faults.report import PROMISED, WRONGS, is_good, missing
 from faults.runs import Kept, Run, shrink
 from faults.schedule import Kind, schedule, without
 from sluicegate.schemas.errors import ConfigurationError
@@ -132,6 +133,17 @@ def _done_by_nobodys_leave(history: History) -> History:
     return replace(history, effects=(*history.effects, Effect("gr-nobody", "agent-0", "ac-nobody")))
 
 
+def _without_an_effect(history: History) -> History:
+    name = read(_end_of(history))["action_id"]
+    return replace(history, effects=tuple(one for one in history.effects if one.action_id != name))
+
+
+def _done_although_told_that_it_is_denied(history: History) -> History:
+    end = read(_where(history, "outcomes", lambda record: read(record)["outcome"] == "denied"))
+    effect = replace(history.effects[0], agent=end["agent"], action_id=end["action_id"])
+    return replace(history, effects=(*history.effects, effect))
+
+
 def _without_a_grant(history: History) -> History:
     grant = read(_claim_of(history))["grant_id"]
     found = next(
@@ -198,6 +210,8 @@ def _without_a_dead_letter(history: History) -> History:
         (_claimed_twice, Wrong.DOUBLED, "I2"),
         (_done_twice, Wrong.DOUBLED, "I2"),
         (_done_by_nobodys_leave, Wrong.UNGRANTED, "I2"),
+        (_without_an_effect, Wrong.LOST, "I4"),
+        (_done_although_told_that_it_is_denied, Wrong.UNGRANTED, "I4"),
         (_without_a_grant, Wrong.UNGRANTED, "I1"),
         (_with_a_stricter_policy, Wrong.UNGRANTED, "I3"),
         (_with_a_forged_grant, Wrong.UNGRANTED, "I3"),
@@ -272,3 +286,23 @@ def test_a_run_that_was_cut_off_goes_on_with_its_next_round_and_no_other_run_doe
             other.take_up()
     assert run.plan(1).faults != run.plan(2).faults
     assert [run.plan(number).brokers for number in range(3)] == [1, 1, 3]
+
+
+def test_a_full_run_must_have_done_enough_of_everything() -> None:
+    """One less than promised of anything is named, and so is a kind of fault that never happened: a disk that was not full."""
+    faults = {kind.value: {"happened": 1} for kind in Kind}
+    told = {**PROMISED, "details": {"faults": faults}}
+    assert missing(told) == []
+    for name, least in PROMISED.items():
+        assert missing({**told, name: least - 1}) == [f"{name}: {least - 1} of {least}"]
+    for kind in Kind:
+        without_it = {name: one for name, one in faults.items() if name != kind.value}
+        assert missing({**told, "details": {"faults": without_it}}) == [f"{kind}: never"]
+
+
+def test_a_run_is_good_only_when_nothing_at_all_is_wrong() -> None:
+    """One finding of any sort, an action without its end, or a finding of the verifier is enough."""
+    told = {**dict.fromkeys(WRONGS, 0), "everything_ended": True, "verifier_ok": True}
+    assert is_good(told)
+    wrong = [*({name: 1} for name in WRONGS), {"everything_ended": False}, {"verifier_ok": False}]
+    assert not any(is_good({**told, **each}) for each in wrong)

@@ -22,6 +22,17 @@ def duplicates_by_action_id_only(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(submissions, "content_digest", lambda _action: bytes(32))
 
 
+def fresh_action_refused_as_stale(patch: pytest.MonkeyPatch) -> None:
+    """One action in three is told that it is too old, however new it is."""
+    real = submissions._stale
+
+    def stale(created_at_ms: int, append_ms: int, window: submissions.Window) -> Reason | None:
+        found = real(created_at_ms, append_ms, window)
+        return Reason.TOO_OLD if found is None and append_ms % 3 == 0 else found
+
+    patch.setattr(submissions, "_stale", stale)
+
+
 def withdrawn_action_stays_open(patch: pytest.MonkeyPatch) -> None:
     """The agent is told that its action is withdrawn, and the request goes on."""
     real = approvals.withdraw

@@ -84,6 +84,7 @@ BUGS = (
     Bug(approval_bugs.rejection_is_one_vote, ("I3",)),
     Bug(action_bugs.closed_marker_forgotten, ("I2",)),
     Bug(action_bugs.duplicates_by_action_id_only, ("I4",)),
+    Bug(action_bugs.fresh_action_refused_as_stale, ("I4",)),
     Bug(action_bugs.withdrawn_action_stays_open, ("I4",)),
     Bug(action_bugs.superseded_action_stays_open, ("I4",)),
     Bug(action_bugs.lost_claim_told_as_lapsed, ("I1", "I4")),

@@ -207,12 +207,16 @@ def _outcomes(history: History, seen: Seen) -> list[Broken]:
         key = later.action.agent, later.action.action_id
         is_same = _content(later) == _content(history.first[key])
         digests[key][later.bytes_digest] = digests[key].get(later.bytes_digest, False) or is_same
+    stale = {submitted.bytes_digest for submitted in history.stale}
     broken = []
     for record, told in seen.models[Outcome]:
         if record.position in history.ghosts:
             continue
         key = told.agent, told.action_id
-        why = _untold(told, digests[key].get(told.action_digest), ends.get(key))
+        if told.reason in _STALE:
+            why = None if told.action_digest in stale else "it is neither old nor from the future"
+        else:
+            why = _untold(told, digests[key].get(told.action_digest), ends.get(key))
         if why:
             broken.append(Broken("I4", f"{told.action_id} is told {told.outcome.value}: {why}"))
         if told.outcome.final and not told.repeated and told.reason not in {"conflict", *_STALE}:
@@ -222,8 +226,6 @@ def _outcomes(history: History, seen: Seen) -> list[Broken]:
 
 def _untold(told: Outcome, is_same: bool | None, end: Outcome | None) -> str | None:  # noqa: FBT001
     """Why this may not be told. `is_same` is None when the answer is not to an action that we know of."""
-    if told.reason in _STALE:
-        return None
     if is_same is False:
         return None if told.reason == "conflict" else "its content is not that of the first one"
     if told.reason == "conflict":

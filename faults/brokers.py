@@ -46,7 +46,6 @@ CLOSE_S: Final = 5.0
 FULL_S: Final = 60.0
 LOOK_S: Final = 0.1
 TRANSACTIONS: Final = "__transaction_state"
-OFFSETS: Final = "__consumer_offsets"
 _WRAP: Final = 1 << 32
 
 
@@ -220,10 +219,6 @@ class Brokers:
     def transaction_coordinator(self, transactional_id: str) -> int:
         """The broker that decides the transactions of this id now."""
         return self.leader_of(TRANSACTIONS, self._bucket(TRANSACTIONS, transactional_id))
-
-    def group_coordinator(self, group: str) -> int:
-        """The broker that keeps the members and offsets of this group now."""
-        return self.leader_of(OFFSETS, self._bucket(OFFSETS, group))
 
     def busiest(self) -> int:
         """The broker that leads most partitions now."""

@@ -120,11 +120,3 @@ def is_child(process: int) -> bool:
     except OSError:
         return False
     return fields[0] not in {"Z", "X"} and int(fields[1]) == os.getpid()
-
-
-def is_stopped(process: int) -> bool:
-    """Whether a process is stopped by a signal."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "T"
-    except OSError:
-        return False

@@ -56,7 +56,6 @@ class Proxy:
         self.port: int = listening.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._lines: set[asyncio.Task[None]] = set()
-        self._passed = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{self.port}", daemon=True)
         self._thread.start()
@@ -71,11 +70,6 @@ class Proxy:
     def connections(self) -> int:
         """How many are open now."""
         return len(self._lines)
-
-    @property
-    def passed_bytes(self) -> int:
-        """Of requests and answers, so far."""
-        return self._passed
 
     def refuse(self) -> None:
         """From now on connections are refused, as at the port of a dead process; open ones end with their broker."""
@@ -107,10 +101,6 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def count(self, frame: bytes) -> None:
-        """Told by the lines."""
-        self._passed += len(frame) + LENGTH_BYTES
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(END_LIMIT_S)
@@ -219,7 +209,6 @@ class _Line:
             understood = understood and (
                 request is None or (request.api_key, request.api_version) != (Api.SASL_HANDSHAKE, 0)
             )
-            self._proxy.count(frame)
             await self._broker.drain()
         with contextlib.suppress(OSError):
             self._broker.writer.write_eof()
@@ -271,7 +260,6 @@ class _Line:
         while (frame := await self._broker.frame()) is not None:
             if await self._is_for_the_client(frame):
                 self._client.write(frame)
-                self._proxy.count(frame)
                 await self._client.drain()
 
     async def _is_for_the_client(self, frame: bytes) -> bool:

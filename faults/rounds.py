@@ -89,7 +89,7 @@ def run_round(
                 time.sleep(COOL_S)
             said("waiting for the end of everything")
             healed_s = time.monotonic()
-            ended = _await_end(log, running, told, plan.seed)
+            ended = _await_end(log, running)
             end_s = time.monotonic() - healed_s
             held = [] if ended else _held_readers(brokers)
             running.ended.set()
@@ -139,7 +139,7 @@ def _at_work(
     ending, agents = threading.Event(), Agents(running.local, told, seed=plan.seed, rate=plan.rate)
     thread = threading.Thread(target=agents.run, args=(ending,), name="agents", daemon=True)
     thread.start()
-    _people(running, told, plan)
+    _people(running, told)
     threading.Thread(
         target=follow, args=(rebalances, injector.statuses, running.ended), name="rebalances", daemon=True
     ).start()
@@ -151,8 +151,7 @@ def _at_work(
         agents.close(60)
 
 
-def _people(running: Deployed, told: Told, plan: Plan) -> None:
-    del plan
+def _people(running: Deployed, told: Told) -> None:
     settler = Settler(
         running.local, told, lambda grant: any(one.grant_id == grant for one in running.effects())
     )
@@ -161,9 +160,8 @@ def _people(running: Deployed, told: Told, plan: Plan) -> None:
         threading.Thread(target=what, args=(running.ended,), daemon=True).start()
 
 
-def _await_end(log: LogReader, running: Deployed, told: Told, seed: int) -> bool:
+def _await_end(log: LogReader, running: Deployed) -> bool:
     """Whether every action has ended and everything sent was consumed, within the limit (I10)."""
-    del told, seed
     until = time.monotonic() + END_LIMIT_S
     while time.monotonic() < until:
         try:

@@ -45,7 +45,6 @@ class Kind(StrEnum):
 
 KILLS: Final = frozenset({Kind.WORKER_DIES, Kind.WORKER_DIES_AT_STEP, Kind.EXECUTOR_DIES_AT_STEP})
 BROKER_KILLS: Final = frozenset({Kind.BROKER_DIES, Kind.LEADER_DIES})
-STALLS: Final = frozenset({Kind.BROKER_STALLS, Kind.WORKER_STOPS, Kind.EXECUTOR_ZOMBIE})
 
 
 @dataclass(frozen=True, slots=True)

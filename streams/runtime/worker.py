@@ -267,16 +267,18 @@ class Worker:
         for task in self._assignment.tasks.values():
             task.aborted()
             self._portions.drop(task.partition)
-        if isinstance(reason, Blamed):
+        if isinstance(reason, Blamed) and self._blame(reason, tasks):
             self._aborts_in_a_row = 0
-            self._blame(reason, tasks)
         if self._aborts_in_a_row >= _MOST_ABORTS:
             at = {partition: dict(task.positions) for partition, task in self._assignment.tasks.items()}
             raise InvariantError(f"{_MOST_ABORTS} transactions in a row were aborted at {at}: {reason}")
         self._assignment.rewind()
 
-    def _blame(self, reason: Blamed, tasks: Sequence[Task[Any]]) -> None:
-        """Set aside the partition to blame when it was alone with one record; otherwise find out which one is."""
+    def _blame(self, reason: Blamed, tasks: Sequence[Task[Any]]) -> bool:
+        """Set aside the partition to blame when it was alone with one record; otherwise find out which one is.
+
+        False when none of these is the one that was named: nothing has changed then, and it is an abort like any other.
+        """
         blamed = [task for task in tasks if reason.partition in (None, task.partition)]
         cause = Cause.RAISED if reason.raised else Cause.REFUSED
         for task in blamed:
@@ -285,6 +287,7 @@ class Worker:
                 self._assignment.set_aside(task.partition)
             else:
                 self._portions.divide(task.partition)
+        return bool(blamed)
 
     def _take_end_offsets(self) -> None:
         for end in self._ends.answers():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sluicegate.schemas.canonical import parse_json
+from sluicegate.schemas.errors import RecordError
 
 _TOKEN: Final = re.compile(r'[ \t\n\r]*("[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^ \t\n\r{}\[\],:"]+)')
 
@@ -55,6 +56,17 @@ def read(text: str) -> Node:
     """The tree of a JSON text; `RecordError` for all that strict JSON refuses."""
     parse_json(text.encode())
     return _Reader(text).node()
+
+
+def within_text(text: str) -> Object | Array | None:
+    """The JSON object or array that a text is, if it is one."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return None
+    try:
+        node = read(text)
+    except RecordError:
+        return None
+    return node if isinstance(node, Object | Array) else None
 
 
 def quoted(text: str) -> str:

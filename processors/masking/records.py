@@ -4,13 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from sluicegate.schemas.errors import RecordError
-
 from .columns import Columns, Path, spelled
 from .folding import fold
 from .free_text import FreeText
 from .identifiers import Kind, Operator, Reading
-from .json_tree import Array, Edit, Node, Object, Scalar, edited, quoted, read
+from .json_tree import Array, Edit, Node, Object, Scalar, edited, quoted, within_text
 from .known_values import KnownValues
 from .operators import FORM, NUMBERED, Operators
 from .profile import Column, Profile
@@ -93,7 +91,7 @@ class Records:
             if FORM.fullmatch(value) is None and self._operator(column) is not Operator.KEEP:
                 self._known.add(column.holds, value)
                 return [value] if column.holds is Kind.NAME else []
-        elif quoted_ and column.holds is not Reading.KEEP and (inner := _json_within(value)):
+        elif quoted_ and column.holds is not Reading.KEEP and (inner := within_text(value)):
             self.learn(inner, path, column)
         return []
 
@@ -141,7 +139,7 @@ class Records:
         free = column.holds is Reading.TEXT
         if not quoted_:
             return self._number(value, free=free)
-        inner = _json_within(value)
+        inner = within_text(value)
         if inner is not None:
             return edited(value, self.edits(inner, path, column))
         return self.text.masked(value, free=free)
@@ -229,13 +227,3 @@ def _is_long(number: str) -> bool:
 def _step(key: str, kind: Kind | None) -> str:
     """A key in a path: its name, or `*` when it is data or stands for data."""
     return "*" if kind or NUMBERED.fullmatch(key) or FORM.fullmatch(key) else spelled(key)
-
-
-def _json_within(text: str) -> Object | Array | None:
-    if text.lstrip()[:1] not in {"{", "["}:
-        return None
-    try:
-        node = read(text)
-    except RecordError:
-        return None
-    return node if isinstance(node, Object | Array) else None

@@ -73,9 +73,13 @@ def _usable_header(records: Records, names: Sequence[str]) -> None:
         raise RefusedError("a column of the header has no name: name every column")
     looks = records.header(list(names))
     if looks:
-        raise RefusedError(
-            f"the name of column {looks[0] + 1} looks like an identifier: the first line must name the columns"
-        )
+        raise _looks_like_data(looks[0])
+
+
+def _looks_like_data(number: int) -> RefusedError:
+    return RefusedError(
+        f"the name of column {number + 1} looks like an identifier: the first line must name the columns, and leaves as it is"
+    )
 
 
 def _some(rows: Iterator[_Row]) -> list[_Row]:
@@ -171,6 +175,9 @@ class _Table:
             )
             made.append((values, column, cells.add((spelled(name),), values, owners)))
         cells.masked()
+        own = cells.own_identifiers(self._names)
+        if own:
+            raise _looks_like_data(own[0])
         new_columns = [
             [
                 old if new == value else _cell(new or "", old, self._delimiter)

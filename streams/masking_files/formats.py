@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -65,6 +65,15 @@ def reader_of(file_format: FileFormat) -> MaskFile:
             from .parquet import masked_parquet  # noqa: PLC0415 - pyarrow is the extra `lake`
 
             return masked_parquet
+
+
+def look_at_whole(file_format: FileFormat, target: BinaryIO) -> None:
+    """Look at what a masked file holds beside its records; `RefusedError` when that must not leave."""
+    if file_format is FileFormat.PARQUET:
+        from .parquet import refuse_metadata  # noqa: PLC0415 - pyarrow is the extra `lake`
+
+        target.flush()
+        refuse_metadata(target)
 
 
 def named_format(name: str | None) -> FileFormat | None:

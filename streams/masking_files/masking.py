@@ -17,7 +17,7 @@ from sluicegate.schemas.errors import ConfigurationError
 
 from .checking import Checker
 from .described import described
-from .formats import FileFormat, format_of, reader_of
+from .formats import FileFormat, format_of, look_at_whole, reader_of
 from .report import Report, counts_of, profile_digest, rules_digest, shown
 
 Progress = Callable[[int, int], None]
@@ -78,12 +78,14 @@ def _masked(
             writing.write(batch.masked)
             records, read, batches = records + batch.records, batch.read, batches + 1
             progress(read, size)
+        written = writing.tell()
+        look_at_whole(file_format, writing)
         report = Report(
             profile=profile.name,
             file_format=file_format.value,
             records=records,
             bytes_read=size,
-            bytes_written=writing.tell(),
+            bytes_written=written,
             batches=batches,
             counts=counts_of(masking),
             unknown=tuple(sorted(shown(path) for path in masking.unknown)),
@@ -94,7 +96,11 @@ def _masked(
             account.write(json.dumps(report.to_json(), indent=2).encode() + b"\n")
             # INVARIANT: the report is there before the file is; a file without one was not finished here.
             keep_report()
-        keep()
+        try:
+            keep()
+        except BaseException:
+            report_path(target).unlink(missing_ok=True)
+            raise
     return report
 
 
@@ -138,7 +144,7 @@ def _new_file(target: Path) -> "Iterator[tuple[BinaryIO, Callable[[], None]]]":
     """A file of another name beside the target, for its owner alone; the function moves it into place, an error removes it."""
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".partial")
     kept = False
-    with os.fdopen(number, "wb") as file:
+    with os.fdopen(number, "w+b") as file:
 
         def keep() -> None:
             nonlocal kept

@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Final
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +21,8 @@ from .json_lines import NDJSON
 
 _ROWS: Final = 2048
 _LONG: Final = 10**8
+_OF_ARROW: Final = b"ARROW:schema"
+"""The types as Arrow has them, written by the library; what is in it comes back as the schema that is read."""
 
 
 class _Written(io.RawIOBase):
@@ -79,6 +82,23 @@ def _batches(tables: Tables, file: Any, size: int) -> Iterator[Batch]:
     yield Batch(written.taken(), (), 0, size, first)
 
 
+def refuse_metadata(target: Any) -> None:
+    """Raise `RefusedError` when a Parquet file holds words beside its values: of the file, or of a field however deep."""
+    file = pq.ParquetFile(target)
+    schema = file.schema_arrow
+    if set(file.metadata.metadata or ()) - {_OF_ARROW} or schema.metadata or any(map(_has_metadata, schema)):
+        raise RefusedError(
+            "what would leave did not pass the check: it holds metadata of the schema. Nothing was written"
+        )
+
+
+def _has_metadata(field: Any) -> bool:
+    of_reader = {b"PARQUET:field_id"}
+    return bool(set(field.metadata or ()) - of_reader) or any(
+        _has_metadata(field.type.field(number)) for number in range(field.type.num_fields)
+    )
+
+
 def _compression(file: Any) -> str:
     if not file.metadata.num_row_groups or not file.metadata.num_columns:
         return "snappy"
@@ -116,7 +136,7 @@ def _plain(row: dict[str, Any], schema: Any) -> dict[str, Any]:
 
 
 def _value(value: Any, kind: Any) -> Any:
-    if value is None or isinstance(value, bytes):
+    if value is None or isinstance(value, bytes | UUID):
         # What cannot be read does not leave, or is kept as it is: nothing to look at.
         return None
     if isinstance(value, float):

@@ -1,9 +1,7 @@
-"""Operators at work on rows: generalised values, shifted dates, surrogates that are nobody else's, Arrow columns."""
+"""Operators at work on rows: generalised values, shifted dates, surrogates that are nobody else's."""
 
-import pyarrow as pa
 import pytest
 
-from sluicegate.processors.masking.engine.arrow import masked_array
 from sluicegate.processors.masking.engine.batch import TextBatch
 from sluicegate.processors.masking.engine.engine import Engine
 from sluicegate.processors.masking.engine.kinds import CODES, SpanKind
@@ -108,14 +106,3 @@ def test_a_kind_that_a_profile_keeps_stays() -> None:
     assert row.endswith(b" seen 3/14/2021")
     assert b"448217" not in row
     assert dict(masked.counts) == {Kind.RECORD: 1}
-
-
-def test_an_arrow_column_keeps_nulls_order_and_other_letters() -> None:
-    """A slice of an array, nulls, empty rows, letters outside ASCII and a separator inside a row."""
-    column = pa.array(["no", "für MRN: 448217", None, "", "a\x1eb 44-555-666-77", "中"]).slice(1)
-
-    masked, report = masked_array(_ENGINE, column, Replacing(_SAFE_HARBOR, None))
-
-    masked.validate(full=True)
-    assert masked.to_pylist() == ["für MRN: <record>", None, "", "a\x1eb <phone>", "中"]
-    assert sum(report.counts.values()) == 2

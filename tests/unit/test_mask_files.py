@@ -234,6 +234,136 @@ def test_parquet_of_every_nesting_is_walked(engine: Engine, tmp_path: Path) -> N
     assert out["meta"].to_pylist() == ['{"ssn": "<ssn>"}', None, "plain"]
 
 
+PLANTED = {
+    b"pandas": b'{"attributes": {"note": "Jane Okafor 617-555-0143"}}',
+    b"PANDAS_ATTRS": b"Jane Okafor",
+}
+
+
+def test_nothing_of_the_metadata_of_a_parquet_file_leaves(engine: Engine, tmp_path: Path) -> None:
+    """Of the schema, of a column, of a field in a struct, a list, a map, and of an extension type; kept columns too."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    inner = pa.field("x", pa.string(), metadata=PLANTED)
+    kinds = {
+        "remark": pa.string(),
+        "n": pa.int64(),
+        "s": pa.struct([inner]),
+        "l": pa.list_(inner),
+        "m": pa.map_(pa.string(), pa.struct([inner])),
+        "kept": pa.struct([inner, pa.field("y", pa.list_(inner))]),
+        "dropped": pa.struct([inner]),
+        "u": pa.uuid(),
+    }
+    schema = pa.schema([pa.field(name, kind, metadata=PLANTED) for name, kind in kinds.items()], PLANTED)
+    rows = [
+        {
+            "remark": "fine",
+            "n": 1,
+            "s": {"x": "a"},
+            "l": ["b"],
+            "m": [("k", {"x": "c"})],
+            "kept": {"x": "d", "y": ["e"]},
+            "dropped": {"x": "f"},
+            "u": b"0" * 16,
+        }
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "in.parquet")
+    profile = load_profile(
+        "version: 1\nname: own\nextends: pii-basic\ncolumns: {kept: keep, dropped: drop}\n", source="own.yaml"
+    )
+
+    mask_file(tmp_path / "in.parquet", tmp_path / "out.parquet", engine=engine, profile=profile)
+    out = pq.read_table(tmp_path / "out.parquet")
+
+    assert set(pq.read_metadata(tmp_path / "out.parquet").metadata or ()) <= {b"ARROW:schema"}
+    assert not out.schema.metadata
+    written = (tmp_path / "out.parquet").read_bytes() + out.schema.serialize().to_pybytes()
+    assert b"Okafor" not in written
+    assert b"PANDAS" not in written
+    assert out["kept"].to_pylist() == [{"x": "d", "y": ["e"]}]
+    assert out["dropped"].to_pylist() == [None]
+    assert out["s"].to_pylist() == [{"x": "a"}]
+
+
+def test_a_parquet_target_with_metadata_does_not_pass_the_check() -> None:
+    """However it got there: of the file, of a field, of an inner field."""
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    from sluicegate.streams.masking_files.parquet import refuse_metadata  # noqa: PLC0415 - the extra `lake`
+
+    inner = pa.field("x", pa.string(), metadata=PLANTED)
+    for schema in (
+        pa.schema([pa.field("a", pa.string())], PLANTED),
+        pa.schema([pa.field("a", pa.string(), metadata=PLANTED)]),
+        pa.schema([pa.field("a", pa.list_(pa.struct([inner])))]),
+    ):
+        written = pa.BufferOutputStream()
+        pq.write_table(schema.empty_table(), written)
+        with pytest.raises(RefusedError, match="metadata"):
+            refuse_metadata(pa.BufferReader(written.getvalue()))
+    clean = pa.BufferOutputStream()
+    pq.write_table(pa.table({"a": ["x"], "l": [["y"]]}), clean)
+    refuse_metadata(pa.BufferReader(clean.getvalue()))
+
+
+@pytest.mark.parametrize("name", ["jane@example.org", "617-555-0143", "44821777", "Okafor", "jane_okafor"])
+@pytest.mark.parametrize("place", ["csv", "column", "struct", "list", "map"])
+def test_a_name_of_a_column_that_is_an_identifier_is_refused(
+    name: str, place: str, masked: Masked, tmp_path: Path
+) -> None:
+    """By its shape, or because the file itself holds it as somebody's; inside structs too, and the refusal does not say it."""
+    if place == "csv":
+        told = refused(masked, tmp_path, "a.csv", f"first,last,{name}\nJane,Okafor,3\n")
+    else:
+        pa = pytest.importorskip("pyarrow")
+        pq = pytest.importorskip("pyarrow.parquet")
+        struct = pa.struct([(name, pa.int32())])
+        kind, value = {
+            "column": (pa.int32(), 3),
+            "struct": (struct, {name: 3}),
+            "list": (pa.list_(struct), [{name: 3}]),
+            "map": (pa.map_(pa.string(), struct), [("k", {name: 3})]),
+        }[place]
+        schema = pa.schema(
+            [("first", pa.string()), ("last", pa.string()), (name if place == "column" else "x", kind)]
+        )
+        row = {"first": "Jane", "last": "Okafor", schema.names[2]: value}
+        written = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_pylist([row], schema), written)
+        told = refused(masked, tmp_path, "a.parquet", written.getvalue().to_pybytes())
+
+    assert "column 3" in told
+    assert name.casefold() not in told.casefold()
+
+
+def test_a_column_named_like_a_word_that_is_also_somebody_is_no_identifier(masked: Masked) -> None:
+    """A patient called Case or Page makes no identifier of the header."""
+    text, _ = masked("a.csv", "last,CASE,page\nCase,white,none\nPage,white,none\n", BASIC)
+
+    assert text == "last,CASE,page\n<name>,white,none\n<name>,white,none\n"
+
+
+def test_nothing_is_left_when_the_masked_file_cannot_get_its_name(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report of a file that never was goes too."""
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("fine\n")
+    moved = Path.replace
+
+    def replace_but_the_target(self: Path, to: Path) -> Path:
+        if to == target:
+            raise PermissionError(13, "Permission denied")
+        return moved(self, to)
+
+    monkeypatch.setattr(Path, "replace", replace_but_the_target)
+    with pytest.raises(ConfigurationError, match="permission denied"):
+        mask_file(source, target, engine=engine, profile=HIPAA)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["in.txt"]
+
+
 def test_text_keeps_its_line_ends(masked: Masked) -> None:
     """Only identifiers change."""
     text, _ = masked("in.txt", "Seen by Dr. Okafor\r\non 3/14/2021.\n\n\nCall 617-555-0143 @ noon")

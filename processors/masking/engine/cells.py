@@ -10,11 +10,11 @@ from typing import Final
 
 from sluicegate.processors.masking.columns import Path
 from sluicegate.processors.masking.identifiers import Kind
-from sluicegate.processors.masking.json_tree import edited, read
+from sluicegate.processors.masking.json_tree import edited, read, within_text
 from sluicegate.processors.masking.profile import Column
 
 from .fields import FieldBatch, Masking
-from .records import Part, Place, Records, Walk, json_within
+from .records import Part, Place, Records, Walk
 
 Results = Callable[[], "list[str | None]"]
 """What became of a column's cells, once the batch is masked."""
@@ -72,6 +72,16 @@ class Cells:
         self._batch.masked()
         self._walk.judge_known_keys()
 
+    def own_identifiers(self, names: Sequence[str]) -> list[int]:
+        """The numbers of those column names that are identifiers of the batch itself, once it is masked."""
+        # In small letters: a column `RACE` is a word, though somebody is called Race.
+        kinds = self._batch.known_in([name.lower() for name in names])
+        return [
+            number
+            for number, (name, kind) in enumerate(zip(names, kinds, strict=True))
+            if kind is not None and not self._records.is_field_name(name)
+        ]
+
     def _typed(self, column: Column, values: "Sequence[str | None]", owners: Sequence[int]) -> Results:
         full = [number for number, value in enumerate(values) if value is not None and value.strip()]
         group, first = self._batch.add_column(
@@ -96,7 +106,7 @@ class Cells:
         for value in weights:
             if are_numbers or _FRACTION.fullmatch(value):
                 numbers.append(value)
-            elif (node := json_within(value)) is not None:
+            elif (node := within_text(value)) is not None:
                 self._records.judge_keys([node], self._batch)
                 place = Place(path, column, listed=False, owner=self._walk.next_owner())
                 json_parts[value] = list(self._walk.parts(node, place))

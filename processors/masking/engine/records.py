@@ -10,10 +10,19 @@ from typing import Final
 
 from sluicegate.processors.masking.columns import Path, spelled
 from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
-from sluicegate.processors.masking.json_tree import Array, Edit, Node, Object, Scalar, edited, quoted, read
+from sluicegate.processors.masking.json_tree import (
+    Array,
+    Edit,
+    Node,
+    Object,
+    Scalar,
+    edited,
+    quoted,
+    read,
+    within_text,
+)
 from sluicegate.processors.masking.operators import NUMBERED
 from sluicegate.processors.masking.profile import Column
-from sluicegate.schemas.errors import RecordError
 
 from .batch import TextBatch
 from .fields import FieldBatch, Masking, Ticket
@@ -217,7 +226,7 @@ class Walk:
         elif not node.quoted:
             if column.holds is Reading.TEXT:
                 yield _Value(node, self._batch.add(column, value, place.owner, is_number=True))
-        elif (inner := json_within(value)) is not None:
+        elif (inner := within_text(value)) is not None:
             within = Place(place.path, column, listed=place.listed, owner=place.owner)
             yield _Within(node, list(self.parts(inner, within)))
         else:
@@ -253,17 +262,6 @@ class Walk:
                         yield Edit(node.start, node.end, quoted(siblings.numbered(kind)))
 
 
-def json_within(text: str) -> Object | Array | None:
-    """The JSON that a string is, if it is one."""
-    if text.lstrip()[:1] not in {"{", "["}:
-        return None
-    try:
-        node = read(text)
-    except RecordError:
-        return None
-    return node if isinstance(node, Object | Array) else None
-
-
 def _keys(node: Node) -> Iterator[str]:
     match node:
         case Object():
@@ -273,5 +271,5 @@ def _keys(node: Node) -> Iterator[str]:
         case Array():
             for element in node.elements:
                 yield from _keys(element)
-        case Scalar(value=str(value), quoted=True) if (inner := json_within(value)) is not None:
+        case Scalar(value=str(value), quoted=True) if (inner := within_text(value)) is not None:
             yield from _keys(inner)

@@ -1,11 +1,12 @@
 """Arrow tables in, Arrow tables out: structs, lists and maps are walked down to their texts, JSON in texts too.
 
 Rows, their order, nulls and columns that are not touched stay as they are. An identifier column of another type (a number, a date)
-becomes a column of text, because a tag is text; what cannot be read (binary) becomes null.
+becomes a column of text, because a tag is text; what cannot be read (binary) becomes null. Metadata of schema and fields does not leave;
+names of columns and fields do, so one that is an identifier is refused.
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -33,17 +34,20 @@ class Tables:
         self._masking = masking
         self._records = Records(masking)
         self._long = frozenset(long_numbers)
+        self._names: list[tuple[int, str]] = []
 
     def usable(self, schema: Any) -> None:
         """Refuse names of columns that look like data, or are there twice."""
-        names = list(schema.names)
-        if len({spelled(name) for name in names}) != len(names):
+        if len({spelled(name) for name in schema.names}) != len(schema.names):
             raise RefusedError("two columns have one name: name every column once")
-        looks = self._records.header(names)
+        self._names = [
+            (number, name)
+            for number, field in enumerate(schema)
+            for name in (field.name, *_names_in(field.type))
+        ]
+        looks = self._records.header([name for _, name in self._names])
         if looks:
-            raise RefusedError(
-                f"the name of column {looks[0] + 1} looks like an identifier: name it otherwise"
-            )
+            raise _looks_like_data(self._names[looks[0]][0])
 
     def masked(self, batch: Any) -> Any:
         """A record batch masked; its schema depends on the schema and the profile alone."""
@@ -54,14 +58,17 @@ class Tables:
             for number, name in enumerate(batch.schema.names)
         ]
         cells.masked()
-        arrays = [one() for one in built]
+        own = cells.own_identifiers([name for _, name in self._names])
+        if own:
+            raise _looks_like_data(self._names[own[0]][0])
+        arrays = [bare(one()) for one in built]
         fields = [
-            old.with_type(array.type)
-            if array.null_count == 0 or old.nullable
-            else old.with_type(array.type).with_nullable(nullable=True)
-            for old, array in zip(batch.schema, arrays, strict=True)
+            pa.field(name, array.type, nullable=nullable or array.null_count > 0)
+            for name, nullable, array in zip(
+                batch.schema.names, (field.nullable for field in batch.schema), arrays, strict=True
+            )
         ]
-        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields, metadata=batch.schema.metadata))
+        return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
     def _array(
         self, cells: Cells, array: Any, path: Path, inherited: Column | None, owners: Sequence[int]
@@ -71,6 +78,8 @@ class Tables:
             column = self._masking.at(path, inherited)
             return lambda: array if self._masking.keeps(column) else pa.nulls(len(array), array.type)
         kind = array.type
+        if isinstance(kind, pa.BaseExtensionType):
+            return self._array(cells, array.storage, path, inherited, owners)
         if pa.types.is_dictionary(kind):
             return self._array(cells, array.cast(kind.value_type), path, inherited, owners)
         if pa.types.is_struct(kind):
@@ -170,3 +179,55 @@ class Tables:
 
 def _passed_on(column: Column | None) -> Column | None:
     return column if column is not None and isinstance(column.holds, Kind) else None
+
+
+def bare(array: Any) -> Any:
+    """The array without a word beside its values: no metadata of fields in it, no extension types."""
+    kind = _bare_type(array.type)
+    return array if kind.equals(array.type, check_metadata=True) else array.view(kind)
+
+
+def _bare_type(kind: Any) -> Any:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _bare_type(kind.storage_type)
+    if pa.types.is_struct(kind):
+        return pa.struct([_bare_field(field.name, field) for field in _fields(kind)])
+    if pa.types.is_map(kind):
+        return pa.map_(_bare_type(kind.key_type), _bare_field("value", kind.item_field), kind.keys_sorted)
+    if pa.types.is_list(kind):
+        return pa.list_(_bare_field("item", kind.value_field))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(_bare_field("item", kind.value_field))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_bare_field("item", kind.value_field), kind.list_size)
+    if kind.num_fields:
+        raise RefusedError(
+            "a column is nested in a way that is not known here: write it with lists or structs"
+        )
+    return kind
+
+
+def _bare_field(name: str, field: Any) -> Any:
+    return pa.field(name, _bare_type(field.type), field.nullable)
+
+
+def _fields(kind: Any) -> list[Any]:
+    return [kind.field(number) for number in range(kind.num_fields)]
+
+
+def _names_in(kind: Any) -> Iterator[str]:
+    """The names of the fields in a column; those inside lists and maps are given anew by `bare`."""
+    if pa.types.is_map(kind):
+        yield from (*_names_in(kind.key_type), *_names_in(kind.item_type))
+        return
+    for field in _fields(kind):
+        if pa.types.is_struct(kind):
+            yield field.name
+        yield from _names_in(field.type)
+
+
+def _looks_like_data(number: int) -> RefusedError:
+    return RefusedError(
+        f"the name of column {number + 1}, or of a field in it, looks like an identifier: name it otherwise, "
+        "names leave as they are"
+    )

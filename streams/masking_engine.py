@@ -1,9 +1,8 @@
 """The masking engine of this machine: its rules compiled once and kept in the user's cache, its vocabulary mapped from there."""
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from sluicegate.processors.masking.engine.engine import Engine
 from sluicegate.processors.masking.engine.recognition import Recognition
 from sluicegate.processors.masking.engine.rules import RULES
 from sluicegate.processors.masking.engine.scan import HyperscanScanner, Re2Scanner, Scanner
+from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.kafka.jars import cache_folder
+from sluicegate.streams.private_cache import keep, kept
 
 
 def load_engine(
@@ -49,28 +50,10 @@ def load_scanner(folder: Path | None = None) -> Scanner:
     rules = "\0".join(f"{rule.name}\1{rule.trigger}\1{rule.caseless}" for rule in RULES)
     digest = hashlib.sha256(f"{version}\0{rules}".encode()).hexdigest()
     file = (folder or cache_folder() / "masking") / f"rules-{digest[:32]}.hyperscan"
-    try:
-        return HyperscanScanner.loaded(_checked(file.read_bytes()))
-    except (OSError, ValueError):
-        scanner = HyperscanScanner.of()
-        _keep(file, scanner.compiled())
-        return scanner
-
-
-def _checked(kept: bytes) -> bytes:
-    """What was kept behind its own digest; a torn file is compiled again."""
-    digest, compiled = kept[:32], kept[32:]
-    if hashlib.sha256(compiled).digest() != digest:
-        raise ValueError("the file is not what was written")
-    return compiled
-
-
-def _keep(file: Path, compiled: bytes) -> None:
-    """Written beside and moved into place; a machine that cannot keep it compiles at each start."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as written:
-            written.write(hashlib.sha256(compiled).digest() + compiled)
-        os.replace(written.name, file)  # noqa: PTH105 (both are names)
-    except OSError:
-        return
+    if (compiled := kept(file)) is not None:
+        with suppress(ValueError):  # the library refuses what it did not write
+            return HyperscanScanner.loaded(bytes(compiled))
+    scanner = HyperscanScanner.of()
+    with suppress(ConfigurationError):  # a machine that cannot keep it compiles at each start
+        keep(file, scanner.compiled())
+    return scanner

@@ -1,17 +1,13 @@
 """The compiled lexicon as one file in the user's cache folder: written once, checked and mapped read-only ever after.
 
-The file: eight bytes of mark, four of the header's length, a header in JSON (tables with places and probes, SHA-256 of all that
-follows), then the arrays. Processes that map it share its pages. Its name holds a digest of everything it was built from, so another
+The file, behind what `private_cache` writes: eight bytes of mark, four of the header's length, a header in JSON (tables with places and
+probes), then the arrays. Processes that map it share its pages. Its name holds a digest of everything it was built from, so another
 version of a package, or of the builder, is another file.
 """
 
 import hashlib
 import json
-import mmap
-import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +18,7 @@ from numpy.typing import NDArray
 from sluicegate.processors.masking.engine.lexicon import HashTable, Lexicon
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.kafka.jars import cache_folder
+from sluicegate.streams.private_cache import DIGEST_BYTES, keep, kept
 
 from .building import BUILDER_VERSION, build
 from .sources import installed
@@ -62,16 +59,18 @@ def provide(cache: Path | None = None, *, before_building: Callable[[], None] = 
     if path.exists():
         try:
             return Provided(load(path), path, built=False)
-        except ConfigurationError:
-            path.unlink(missing_ok=True)
+        except ConfigurationError:  # what was wrong with it is in the log
+            pass
     before_building()
     save(build(), path)
     return Provided(load(path), path, built=True)
 
 
 def save(lexicon: Lexicon, path: Path) -> None:
-    """Write the file beside its place, then move it there: nobody ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the file beside its place, then move it there: nobody ever sees half of it, and nobody else can write to it.
+
+    Raises ConfigurationError when it cannot be kept there.
+    """
     arrays = bytearray()
     tables = {
         name: {
@@ -81,44 +80,39 @@ def save(lexicon: Lexicon, path: Path) -> None:
         }
         for name, table in _tables(lexicon).items()
     }
-    header = {"tables": tables, "digest": lexicon.digest.hex(), "sha256": hashlib.sha256(arrays).hexdigest()}
-    encoded = json.dumps(header).encode()
-    padding = -(len(_MARK) + _LENGTH + len(encoded)) % _ALIGNMENT
-    encoded += b" " * padding
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".new", delete=False) as file:
-        file.write(_MARK + len(encoded).to_bytes(_LENGTH, "big") + encoded)
-        file.write(arrays)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).replace(path)
+    encoded = json.dumps({"tables": tables, "digest": lexicon.digest.hex()}).encode()
+    encoded += b" " * (-(DIGEST_BYTES + len(_MARK) + _LENGTH + len(encoded)) % _ALIGNMENT)
+    keep(path, _MARK, len(encoded).to_bytes(_LENGTH, "big"), encoded, arrays)
 
 
 def load(path: Path) -> Lexicon:
     """Map a lexicon; milliseconds.
 
-    Raises ConfigurationError when the file is not one, or is damaged.
+    Raises ConfigurationError when the file is not one, is damaged, or others could have written it.
     """
-    with path.open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if path.stat().st_size else b""
-    header, arrays = _checked(memoryview(content), path)
+    content = kept(path)
+    if content is None or bytes(content[: len(_MARK)]) != _MARK:
+        raise _no_lexicon(path)
+    try:
+        return _read(content)
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        raise _no_lexicon(path) from None
+
+
+def _no_lexicon(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"`{path}` is not a whole lexicon that only you can write: remove it, it will be built again"
+    )
+
+
+def _read(content: memoryview) -> Lexicon:
+    start = len(_MARK) + _LENGTH
+    length = int.from_bytes(content[len(_MARK) : start], "big")
+    header, arrays = json.loads(bytes(content[start : start + length])), content[start + length :]
     tables = {name: _table(arrays, placed) for name, placed in header["tables"].items()}
     words = tables.pop("words")
     phrases = {int(name): table for name, table in tables.items()}
     return Lexicon(words, phrases, bytes.fromhex(header["digest"]))
-
-
-def _checked(content: memoryview, path: Path) -> tuple[dict[str, Any], memoryview]:
-    """The header and the arrays of a file, if it is one and whole."""
-    start = len(_MARK) + _LENGTH
-    length = int.from_bytes(content[len(_MARK) : start], "big")
-    arrays = content[start + length :]
-    header: dict[str, Any] = {}
-    if bytes(content[: len(_MARK)]) == _MARK:
-        with suppress(ValueError):
-            header = json.loads(bytes(content[start : start + length]))
-    if hashlib.sha256(arrays).hexdigest() != header.get("sha256"):
-        raise ConfigurationError(f"`{path}` is not a whole lexicon: remove it, it will be built again")
-    return header, arrays
 
 
 def _tables(lexicon: Lexicon) -> dict[str, HashTable]:

@@ -5,7 +5,6 @@ Made once from what is installed, and kept in the user's cache under a name that
 
 import hashlib
 import logging
-import os
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.kafka.jars import cache_folder
+from sluicegate.streams.private_cache import keep, kept, make_private
 
 _BUILDER: Final = b"1"
 _FOUR_BITS: Final = "MatMulNBits"
@@ -26,24 +26,23 @@ _MIDDLE: Final = 8
 
 def provide_int8(
     source: Path, cache: Path | None = None, *, before_building: Callable[[], None] = lambda: None
-) -> Path:
-    """The int8 model of a 4-bit one: from the cache, or made now (seconds)."""
+) -> bytes:
+    """The int8 model of a 4-bit one: from the cache, or made now (seconds).
+
+    Raises ConfigurationError when it cannot be kept there.
+    """
     key = hashlib.sha256(_BUILDER + source.read_bytes()).hexdigest()[:32]
-    file = (cache or cache_folder()) / "ner" / f"{key}.onnx"
-    digest = file.with_suffix(".sha256")
-    if file.is_file() and digest.is_file():
-        if hashlib.sha256(file.read_bytes()).hexdigest() == digest.read_text(encoding="ascii"):
-            return file
-        digest.unlink()
+    file = (cache or cache_folder()) / "ner" / f"{key}.int8"
+    if (model := kept(file)) is not None:
+        return bytes(model)
     before_building()
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(file.parent)
     with tempfile.TemporaryDirectory(dir=file.parent) as folder:
-        made, written = Path(folder) / "int8.onnx", Path(folder) / "digest"
+        made = Path(folder) / "int8.onnx"
         _convert(source, Path(folder) / "float.onnx", made)
-        written.write_text(hashlib.sha256(made.read_bytes()).hexdigest(), encoding="ascii")
-        os.replace(made, file)  # noqa: PTH105 (both are paths)
-        os.replace(written, digest)  # noqa: PTH105 (as above)
-    return file
+        converted = made.read_bytes()
+    keep(file, converted)
+    return converted
 
 
 def _convert(source: Path, between: Path, target: Path) -> None:

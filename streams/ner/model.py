@@ -43,20 +43,19 @@ def load_ner(
     return (Ner(Remembered(model), lexicon, gated=mode is Recognition.GATED),)
 
 
-def load_model(folder: Path, onnx_file: Path | None = None) -> Classifier:
-    """The model of a folder, or `ConfigurationError` that names what is missing."""
+def load_model(folder: Path, model: bytes | None = None) -> Classifier:
+    """The model of a folder (with `model` instead of its own), or `ConfigurationError` that names what is missing."""
     tokenizers, runtime = _library("tokenizers"), _library("onnxruntime")
-    model = onnx_file or folder / "model.onnx"
-    for file in (model, folder / "tokenizer.json", folder / "config.json"):
-        if not file.is_file():
-            raise ConfigurationError(f"`{folder}` is no model: `{file.name}` is not there")
+    for name in (*(() if model else ("model.onnx",)), "tokenizer.json", "config.json"):
+        if not (folder / name).is_file():
+            raise ConfigurationError(f"`{folder}` is no model: `{name}` is not there")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         labels = {int(number): str(label) for number, label in config["id2label"].items()}
         longest = int(config.get("max_position_embeddings", 512))
         tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         session = runtime.InferenceSession(
-            str(model), _one_thread(runtime), providers=["CPUExecutionProvider"]
+            model or str(folder / "model.onnx"), _one_thread(runtime), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # noqa: BLE001 (the libraries have errors of their own for each format)
         raise ConfigurationError(f"the model in `{folder}` cannot be read: {type(error).__name__}") from None

@@ -10,7 +10,11 @@ from .profile import BUILT_IN, Column, Profile
 _BECOMES: Final = {
     Operator.TAG: "<{kind}>",
     Operator.SURROGATE: "<{kind}:...>, the same for the same value within one export",
+    Operator.PSEUDONYM: "<{kind}:...>, the same for the same value in every export of one key",
     Operator.YEAR: "its year",
+    Operator.SHIFT: "<date:...>, moved by days that are the subject's own; a tag where no subject is known",
+    Operator.AGE_CLASS: "<age:90+> if over 89, else kept",
+    Operator.ZIP3: "<zip:...>, its first three digits, 000 where few people live",
     Operator.DROP: "null",
     Operator.KEEP: "kept",
 }
@@ -26,7 +30,7 @@ class Held:
     """What becomes of one kind of identifier, one column, or the keys of one map.
 
     Attributes:
-        what: `kind`, `column` or `keys`.
+        what: `kind`, `column`, `keys` or `subject`.
         name: of the kind, or the path.
         becomes: what leaves, in words.
         own: the profile says so itself; False where the one it extends does.
@@ -41,7 +45,7 @@ class Held:
 
 
 def explain(profile: Profile) -> tuple[Held, ...]:
-    """Every kind, then the columns and keys that the profile names; of a profile that extends one, only its own columns."""
+    """Every kind, then the columns, keys and subjects that the profile names; of one that extends another, only its own."""
     base = BUILT_IN.get(profile.extends or "")
     return (
         *(_kind(kind, profile, base) for kind in Kind),
@@ -53,13 +57,14 @@ def explain(profile: Profile) -> tuple[Held, ...]:
             Held("keys", path, _in_words(kind, profile.operator(kind)), own=True)
             for path, kind in profile.keys[len(base.keys) if base else 0 :]
         ),
+        *(Held("subject", path, "says whose record it is", own=True) for path in profile.subject),
     )
 
 
 def warnings(profile: Profile) -> tuple[str, ...]:
-    """What an operator should know before signing: everything that this profile keeps and the one it extends does not."""
+    """What an operator should know before signing: what this profile keeps and the one it extends does not, and what it lets follow."""
     base = BUILT_IN.get(profile.extends or "")
-    return (*_lifted(profile, base), *_kept(profile, base))
+    return (*_lifted(profile, base), *_kept(profile, base), *_followed(profile))
 
 
 def _lifted(profile: Profile, base: Profile | None) -> Iterator[str]:
@@ -76,6 +81,11 @@ def _kept(profile: Profile, base: Profile | None) -> Iterator[str]:
     for path, column in profile.columns[len(base.columns) if base else 0 :]:
         if base is not None and (column.holds is Reading.KEEP or column.operator is Operator.KEEP):
             yield f"column `{path}` leaves as it is: sign this only if nothing in it identifies anybody"
+
+
+def _followed(profile: Profile) -> Iterator[str]:
+    if profile.uses(Operator.PSEUDONYM):
+        yield "whoever has two exports can follow a pseudonym from one to the other: use `surrogate` where nobody has to"
 
 
 def _kind(kind: Kind, profile: Profile, base: Profile | None) -> Held:

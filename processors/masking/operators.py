@@ -26,7 +26,10 @@ _PROOF_BYTES: Final = 7
 
 
 class Operators:
-    """The operators of a profile; without a secret, a tag takes the place of every surrogate."""
+    """The operators of a profile; without a secret, a tag takes the place of every surrogate.
+
+    What only the engine does (pseudonyms, shifted dates, classes of ages and zip codes) is a tag too.
+    """
 
     def __init__(self, profile: Profile, secret: bytes | None) -> None:
         self._profile = profile
@@ -40,7 +43,8 @@ class Operators:
                 return literal
             case Operator.SURROGATE if self._secret is not None:
                 return self._surrogate(kind, literal, self._secret)
-            case Operator.YEAR if year := _YEAR.search(literal):
+            # A birth year may tell an age over 89, and here nobody says what year it is.
+            case Operator.YEAR if kind is not Kind.BIRTH_DATE and (year := _YEAR.search(literal)):
                 return year[0]
             case _:
                 return f"<{kind}>"

@@ -6,12 +6,14 @@ A profile is a YAML file, for example::
     name: customers
     extends: pii-basic
     kinds: {email: surrogate}
-    columns: {membership: keep, name.*: name, referred_by: name, "*_note": text, $.*.plan: plain}
+    columns: {membership: keep, name.*: name, referred_by: name pseudonym, "*_note": text, $.*.plan: plain}
     keys: {payment_methods: account}
+    subject: customer_id
 
 `columns` names fields by name or path. A name fits at any depth and in any spelling (`first_name`, `firstName`, `First-Name`);
 a path fits at the end of a field's path, or all of it when it begins with `$`; `*` stands for any one name or for the beginning
-or end of one; elements of arrays have their array's path. `keys` names maps whose keys are identifiers.
+or end of one; elements of arrays have their array's path. `keys` names maps whose keys are identifiers. `subject` names the fields
+that say whose record it is, the first that is there counts: `shift` moves the dates of one subject by the same days.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,6 +44,7 @@ class Profile:
         keys: path of a map and what its keys are.
         rules: the paragraph of law behind a kind, where the file names one.
         extends: the built-in profile it starts from and ranks with, if any.
+        subject: paths of the fields that say whose record it is, names without stars; the first that is there counts.
     """
 
     name: str
@@ -50,10 +53,17 @@ class Profile:
     keys: tuple[tuple[str, Kind], ...]
     rules: Mapping[Kind, str]
     extends: str | None = None
+    subject: tuple[str, ...] = ()
 
     def operator(self, kind: Kind) -> Operator:
         """What happens to an identifier of this kind."""
         return self.operators.get(kind, Operator.KEEP)
+
+    def uses(self, operator: Operator) -> bool:
+        """Whether this happens to any kind or column."""
+        return operator in self.operators.values() or any(
+            column.operator is operator for _, column in self.columns
+        )
 
 
 def load_profile(text: str, *, source: str) -> Profile:
@@ -77,6 +87,7 @@ def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
         keys=base.keys + said.keys,
         rules={**base.rules, **said.rules},
         extends=said.extends,
+        subject=said.subject or base.subject,
     )
 
 

@@ -5,12 +5,14 @@ import re
 import pytest
 
 from sluicegate.processors.masking.columns import Columns, spelled
+from sluicegate.processors.masking.explained import explain, warnings
 from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
 from sluicegate.processors.masking.profile import BUILT_IN, Column, load_profile
 from sluicegate.processors.policy.profiles import PROFILES
 from sluicegate.schemas.errors import ConfigurationError
 
 HEAD = "version: 1\nname: mine\nextends: pii-basic\n"
+HARBOR = "version: 1\nname: mine\nextends: hipaa-safe-harbor\n"
 
 
 def test_the_built_in_profiles_are_those_a_policy_may_name() -> None:
@@ -30,7 +32,7 @@ def test_safe_harbor_names_its_paragraphs_and_never_derives() -> None:
     """All classes of 45 CFR 164.514(b)(2)(i) are there, none with a surrogate (164.514(c))."""
     harbor = BUILT_IN["hipaa-safe-harbor"]
     assert set(harbor.operators) == set(Kind)
-    assert Operator.SURROGATE not in harbor.operators.values()
+    assert not {Operator.SURROGATE, Operator.PSEUDONYM, Operator.SHIFT} & {*harbor.operators.values()}
     letters = {letter for rule in harbor.rules.values() for letter in re.findall(r"\(([A-R])\)", rule)}
     assert letters == set("ABCDEFGHIJKLMNOPQR")
     assert all(rule.startswith("45 CFR 164.514(b)(2)(i)") for rule in harbor.rules.values())
@@ -85,6 +87,25 @@ def test_the_most_precise_entry_counts(path: tuple[str, ...], wanted: Kind | Rea
         (HEAD + "columns: {a: [name]}\n", "must be one word"),
         (HEAD + "kinds: {names: tag}\n", "unknown field `names`; did you mean `name`?"),
         (HEAD + "kinds: {name: hide}\n", "`name` cannot be `hide`; write one of: tag"),
+        (
+            HEAD + "kinds: {ssn: year}\n",
+            "`ssn` cannot be `year`; write one of: tag, surrogate, pseudonym, drop, keep",
+        ),
+        (HEAD + "columns: {a: zip age-class}\n", "column `a` cannot be `age-class`; write one of: tag"),
+        (
+            HEAD + "kinds: {date: shift}\n",
+            "`date` cannot be `shift` without a subject; add for example `subject:",
+        ),
+        (HEAD + 'subject: "*_id"\n', "`*_id` is no path; write names with dots between them"),
+        (
+            HARBOR + "kinds: {record: pseudonym}\n",
+            "under `hipaa-safe-harbor`: it derives from the identifier",
+        ),
+        (HARBOR + "columns: {mrn: record pseudonym}\n", "column `mrn` cannot be `pseudonym` under"),
+        (
+            HARBOR + "subject: id\nkinds: {date: shift}\n",
+            "it leaves day and month (45 CFR 164.514(b)(2)(i)(C))",
+        ),
         (HEAD + "keys: {a: tag}\n", "keys of `a` must be a kind"),
         (HEAD + "column: {a: name}\n", "unknown field `column`; did you mean `columns`?"),
         (HEAD + "name: other\n", "`name` is there twice"),
@@ -95,3 +116,25 @@ def test_nonsense_is_refused_with_its_line_and_what_to_do(text: str, said: str) 
     with pytest.raises(ConfigurationError) as refused:
         load_profile(text, source="p.yaml")
     assert said in str(refused.value)
+
+
+def test_every_operator_can_be_said_of_a_kind_and_of_a_column() -> None:
+    """One table, type by profile; what a column says counts there, and `explain` says what becomes of each."""
+    said = load_profile(
+        HEAD
+        + "subject: [patient.id, patient_id]\n"
+        + "kinds: {date: shift, birth-date: year, record: pseudonym, zip: zip3, age: age-class, name: surrogate}\n"
+        + "columns: {visit: date year, mrn2: record surrogate}\n",
+        source="p",
+    )
+
+    assert said.subject == ("patient.id", "patient_id")
+    assert said.operator(Kind.DATE) is Operator.SHIFT
+    assert Columns(said).column(("visit",)) == Column(Kind.DATE, Operator.YEAR)
+    assert all(said.uses(one) for one in Operator if one not in {Operator.DROP, Operator.KEEP})
+    becomes = {(one.what, one.name): one.becomes for one in explain(said)}
+    assert "the subject's own" in becomes["kind", "date"]
+    assert "every export" in becomes["kind", "record"]
+    assert "one export" in becomes["column", "mrn2"]
+    assert ("subject", "patient.id") in becomes
+    assert any("pseudonym" in warning for warning in warnings(said))

@@ -4,8 +4,9 @@ A tag is `<kind>`. A surrogate is `<kind:token>`: 24 small letters over 7 bytes 
 holds the secret, that the secret's holder made it. Letters only: nothing that looks for digits, capitals or labels matches one. A
 generalised value is `<zip:021>` or `<age:90+>`; a shifted date is `<date:2021-03-09:token>` with 12 letters of proof.
 
-Two ways to choose the 7 bytes. A *pseudonym* derives them from the value under the secret: the same value has the same one wherever the
-secret is the same. A *random* surrogate draws them and remembers: nothing of it derives from the value (45 CFR 164.514(c)(1)).
+Two ways to choose the 7 bytes. Derived from the value under the secret: the same value has the same ones wherever the secret is the same.
+Or *drawn* and remembered: nothing of them derives from the value (45 CFR 164.514(c)(1)). A *pseudonym* is always derived, under a key that
+outlives the export where there is one: then it is the same in every export of that key.
 """
 
 import hmac
@@ -42,12 +43,21 @@ Draw = Callable[[int], bytes]
 class Surrogates:
     """The surrogates of one export: same value and kind, same surrogate."""
 
-    def __init__(self, secret: bytes, draw: Draw | None = None) -> None:
-        """Pseudonyms under the secret; with `draw`, random surrogates that only the proof ties to it."""
+    def __init__(
+        self, secret: bytes, draw: Draw | None = None, *, pseudonym_key: bytes | None = None
+    ) -> None:
+        """Derived from the export's secret, or with `draw` random; pseudonyms derive from `pseudonym_key`, or else from the secret.
+
+        With that key, every form is proved under it, for a pseudonym must not tell one export from another.
+        """
+        self.proving: Final = secret if pseudonym_key is None else pseudonym_key
+        """What whoever checks the forms needs to know."""
         self._value_key = _derived(secret, b"value")
-        self._proof_key = _derived(secret, b"proof")
+        self._pseudonym_key = _derived(self.proving, b"pseudonym")
+        self._proof_key = _derived(self.proving, b"proof")
         self._draw = draw
         self._made: dict[tuple[Kind, bytes], bytes] = {}
+        self._pseudonyms: dict[tuple[Kind, bytes], bytes] = {}
         self._drawn: dict[tuple[Kind, bytes], bytes] = {}
 
     def surrogate(self, kind: Kind, shown: bytes) -> bytes:
@@ -55,12 +65,30 @@ class Surrogates:
         known = self._made.get((kind, shown))
         if known is not None:
             return known
-        plain = shown.lower().translate(None, _SIGNS) or shown
-        value = self._pseudonym(kind, plain) if self._draw is None else self._random(kind, plain, self._draw)
+        plain = _plain(shown)
+        value = (
+            _value(self._value_key, kind, plain)
+            if self._draw is None
+            else self._random(kind, plain, self._draw)
+        )
+        return self._remembered(self._made, kind, shown, value)
+
+    def pseudonym(self, kind: Kind, shown: bytes) -> bytes:
+        """The pseudonym for a value, likewise."""
+        known = self._pseudonyms.get((kind, shown))
+        if known is not None:
+            return known
+        return self._remembered(
+            self._pseudonyms, kind, shown, _value(self._pseudonym_key, kind, _plain(shown))
+        )
+
+    def _remembered(
+        self, made: dict[tuple[Kind, bytes], bytes], kind: Kind, shown: bytes, value: bytes
+    ) -> bytes:
         form = b"<%b:%b>" % (kind.encode(), _spelled(value + self._proof(kind.encode(), value)))
-        if len(self._made) >= _REMEMBERED:
-            self._made.clear()
-        self._made[kind, shown] = form
+        if len(made) >= _REMEMBERED:
+            made.clear()
+        made[kind, shown] = form
         return form
 
     def shifted_day(self, day: str) -> bytes:
@@ -82,9 +110,6 @@ class Surrogates:
         """64 bits that stand for a subject and one purpose."""
         return int.from_bytes(blake2b(purpose + b"\0" + subject, key=self._value_key, digest_size=8).digest())
 
-    def _pseudonym(self, kind: Kind, plain: bytes) -> bytes:
-        return blake2b(plain, key=self._value_key, person=kind.encode(), digest_size=_VALUE_BYTES).digest()
-
     def _random(self, kind: Kind, plain: bytes, draw: Draw) -> bytes:
         # INVARIANT: the map is never shortened while the export lives; a value drawn twice would be two people.
         return self._drawn.setdefault((kind, plain), self._drawn.get((kind, plain)) or draw(_VALUE_BYTES))
@@ -98,6 +123,14 @@ class Surrogates:
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     return hmac.digest(secret, b"engine surrogates\0" + purpose, "sha256")
+
+
+def _plain(shown: bytes) -> bytes:
+    return shown.lower().translate(None, _SIGNS) or shown
+
+
+def _value(key: bytes, kind: Kind, plain: bytes) -> bytes:
+    return blake2b(plain, key=key, person=kind.encode(), digest_size=_VALUE_BYTES).digest()
 
 
 def _spelled(fourteen: bytes) -> bytes:

@@ -20,13 +20,14 @@ from .surrogates import Surrogates
 class Treatment(StrEnum):
     """What takes the place of an identifier.
 
-    `tag`: its kind. `surrogate`: the same stand-in for the same value. `year`: of a date, the year. `age-class`: an age over 89 is
-    `90+`. `zip3`: the first three digits, 000 where few people live. `shift`: a date moved by days that are the subject's own. What
-    cannot be generalised is a tag. `keep`: nothing.
+    `tag`: its kind. `surrogate`: the same stand-in for the same value. `pseudonym`: the same in every export of one key. `year`: of a
+    date, the year, unless it tells an age over 89. `age-class`: an age over 89 is `90+`. `zip3`: the first three digits, 000 where few
+    people live. `shift`: a date moved by days that are the subject's own. What cannot be generalised is a tag. `keep`: nothing.
     """
 
     TAG = "tag"
     SURROGATE = "surrogate"
+    PSEUDONYM = "pseudonym"
     YEAR = "year"
     AGE_CLASS = "age-class"
     ZIP3 = "zip3"
@@ -37,15 +38,14 @@ class Treatment(StrEnum):
 _OF_OPERATOR: Final = {
     Operator.TAG: Treatment.TAG,
     Operator.SURROGATE: Treatment.SURROGATE,
+    Operator.PSEUDONYM: Treatment.PSEUDONYM,
     Operator.YEAR: Treatment.YEAR,
+    Operator.SHIFT: Treatment.SHIFT,
+    Operator.AGE_CLASS: Treatment.AGE_CLASS,
+    Operator.ZIP3: Treatment.ZIP3,
     Operator.DROP: Treatment.TAG,
     Operator.KEEP: Treatment.KEEP,
 }
-_SAFE_HARBOR: Final[Mapping[SpanKind, Treatment]] = {
-    Kind.AGE: Treatment.AGE_CLASS,
-    Kind.ZIP: Treatment.ZIP3,
-}
-"""What 45 CFR 164.514(b)(2)(i)(B) and (C) let stand of an age and of a zip code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,8 @@ class Treatments:
 
     @classmethod
     def of(cls, profile: Profile, overruled: Mapping[SpanKind, Treatment] | None = None) -> "Treatments":
-        """What a profile says of each kind, with what the law allows to keep under `hipaa-safe-harbor`."""
+        """What a profile says of each kind."""
         table = {kind: _OF_OPERATOR[profile.operator(profile_kind(kind))] for kind in KINDS}
-        if "hipaa-safe-harbor" in {profile.name, profile.extends}:
-            table |= {kind: how for kind, how in _SAFE_HARBOR.items() if table[kind] is Treatment.TAG}
         return cls(table | dict(overruled or {}))
 
     def __getitem__(self, kind: SpanKind) -> Treatment:
@@ -86,11 +84,20 @@ class Replacing:
     """Treatments at work in one export."""
 
     def __init__(
-        self, treatments: Treatments, surrogates: Surrogates | None, *, day_first: bool = False
+        self,
+        treatments: Treatments,
+        surrogates: Surrogates | None,
+        *,
+        day_first: bool = False,
+        this_year: int | None = None,
     ) -> None:
-        """Without surrogates (no secret) a tag stands for each; `day_first` reads 3/4/2021 as 3 April."""
+        """Without surrogates (no secret) a tag stands for each; `day_first` reads 3/4/2021 as 3 April.
+
+        A year from which somebody may be over 89 in `this_year` is a tag; when nobody says what year it is, so is every birth year.
+        """
         self._surrogates = surrogates
         self._day_first = day_first
+        self._this_year = this_year
         self._by_code = tuple(self._replacement(kind, treatments[kind]) for kind in KINDS)
         self.made: Final = tuple(_Made(one) for one in self._by_code)
         """By code of a kind: what takes the place of a value whose row's subject is not known; made when first asked for."""
@@ -115,7 +122,12 @@ class Replacing:
                 return None
             case Treatment.SURROGATE if surrogates is not None:
                 return lambda shown, _subject: surrogates.surrogate(named, shown)
-            case Treatment.YEAR:
+            case Treatment.PSEUDONYM if surrogates is not None:
+                return lambda shown, _subject: surrogates.pseudonym(named, shown)
+            case Treatment.YEAR if self._this_year is not None:
+                last = self._this_year - _OVER_89
+                return lambda shown, _subject: _year_after(last, shown) or tag
+            case Treatment.YEAR if named is not Kind.BIRTH_DATE:
                 return lambda shown, _subject: _year(shown) or tag
             case Treatment.AGE_CLASS:
                 return lambda _shown, _subject: b"<age:90+>"
@@ -142,6 +154,7 @@ _REMEMBERED: Final = 20_000
 _LONGEST_REMEMBERED: Final = 256
 _LOW_POPULATION: Final = "low-population-zips.json"
 _YEAR_DAYS: Final = 365
+_OVER_89: Final = 90
 _YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
 _COMPACT_YEAR: Final = re.compile(rb"(?<![0-9])((?:19|20)[0-9]{2})[01][0-9][0-3][0-9](?![0-9])")
 _ZIP: Final = re.compile(rb"(?<![0-9])([0-9]{3})[0-9]{2}(?:-?[0-9]{4})?(?![0-9])")
@@ -160,6 +173,11 @@ def _year(shown: bytes) -> bytes | None:
         return found[0]
     compact = _COMPACT_YEAR.search(shown)
     return compact[1] if compact else None
+
+
+def _year_after(last: int, shown: bytes) -> bytes | None:
+    year = _year(shown)
+    return year if year is not None and int(year) > last else None
 
 
 def _zip3(shown: bytes) -> bytes | None:

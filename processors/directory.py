@@ -56,6 +56,8 @@ class Directory:
     signers: Mapping[str, Signer] = field(default_factory=dict)
     logins: Mapping[AccountKey, str] = field(default_factory=dict)
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    releasing: frozenset[str] = frozenset()
+    """The agents that are masking: they may ask for `export.release`, on any lane."""
 
     def signer(self, key_id: str) -> Signer | None:
         """Who owns the key of this id."""

@@ -24,7 +24,7 @@ from .contract import Record
 from .directory import Signer, SignerKind
 from .events import Reason
 from .ruling import DeadLetter
-from .standing import lane_of
+from .standing import is_on_its_lane
 from .tables import Tables
 
 Trusted = Action | Withdrawal | Decision | Reconciliation | Claim | Receipt
@@ -140,7 +140,8 @@ def _wrong_signer(model: Trusted, signer: Signer, tables: Tables) -> Reason | No
         case Action() | Withdrawal():
             if (signer.kind, signer.id) != (SignerKind.AGENT, model.agent):
                 return Reason.WRONG_SIGNER
-            return Reason.WRONG_LANE if model.lane != lane_of(tables.directory, model.agent) else None
+            is_its = is_on_its_lane(tables.directory, model.agent, model.lane)
+            return None if is_its else Reason.WRONG_LANE
         case Decision() | Reconciliation():
             # A bridge or a person's own key; never an agent's, an executor's or a gate's.
             return None if signer.kind in {SignerKind.ACCOUNT, SignerKind.BRIDGE} else Reason.WRONG_SIGNER

@@ -4,6 +4,9 @@ Behind an action are its agent's owners, the person it says it acts for, and, be
 account the agent may act for, all resolved to persons. Retirement changes nothing here: a retired owner, or a person whose
 account was retired, is still behind the action. What cannot be resolved makes an origin *incomplete*: somebody unknown is
 behind the action and might be anybody, so nobody may decide (see `is_origin_known`).
+
+Behind an `export.release` are, beside the owners of masking, all who are behind what it would release. Of an agent that is not
+masking such an action has an unknown origin, whatever it says.
 """
 
 from collections.abc import Collection, Iterator
@@ -13,19 +16,28 @@ from sluicegate.schemas.document import Agent
 
 from .directory import Directory, Signer, SignerKind, account_key
 from .events import Reason
+from .export_release import Exported
 
 
-def origin_set(directory: Directory, agent_id: str, on_behalf_of: AccountName | None) -> frozenset[str]:
-    """Every person known to be behind an action of this agent; check `is_origin_known` before anybody decides."""
-    return frozenset(person for person in _behind(directory, agent_id, on_behalf_of) if person is not None)
+def origin_set(
+    directory: Directory, agent_id: str, on_behalf_of: AccountName | None, exported: Exported | None = None
+) -> frozenset[str]:
+    """Every person known to be behind an action of this agent; check `is_origin_known` before anybody decides.
+
+    `exported` is what an `export.release` would release.
+    """
+    behind = _all_behind(directory, agent_id, on_behalf_of, exported)
+    return frozenset(person for person in behind if person is not None)
 
 
-def is_origin_known(directory: Directory, agent_id: str, on_behalf_of: AccountName | None) -> bool:
+def is_origin_known(
+    directory: Directory, agent_id: str, on_behalf_of: AccountName | None, exported: Exported | None = None
+) -> bool:
     """Whether everybody behind an action can be named: agent, owners and accounts are all enrolled.
 
     False means that nobody may decide on the action. Operators heal it: enrol the account, or correct the agent's document.
     """
-    behind = tuple(_behind(directory, agent_id, on_behalf_of))
+    behind = tuple(_all_behind(directory, agent_id, on_behalf_of, exported))
     # INVARIANT: an agent has an owner, so an empty origin is an unknown one, never one that excludes nobody.
     return bool(behind) and all(person in directory.persons for person in behind)
 
@@ -59,6 +71,23 @@ def may_decide(
 def speaking_groups(directory: Directory, person: str, groups: Collection[str]) -> frozenset[str]:
     """Of the groups asked, those this person can speak for: none when retired or unknown."""
     return frozenset(group for group in groups if person in directory.members(group))
+
+
+def _all_behind(
+    directory: Directory, agent_id: str, on_behalf_of: AccountName | None, exported: Exported | None
+) -> Iterator[str | None]:
+    yield from _behind(directory, agent_id, on_behalf_of)
+    if exported is None:
+        return
+    if agent_id not in directory.releasing:
+        # INVARIANT: who may say whom an export belongs to is masking alone; anybody else could name a stranger.
+        yield None
+    yield from exported.persons
+    if exported.agent is not None:
+        yield from _behind(directory, exported.agent, None)
+    else:
+        pipeline = directory.pipelines.get(exported.pipeline or "")
+        yield from (pipeline.owners if pipeline is not None else ()) or (None,)
 
 
 def _behind(directory: Directory, agent_id: str, on_behalf_of: AccountName | None) -> Iterator[str | None]:

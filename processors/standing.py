@@ -21,14 +21,17 @@ def why_fallen(pending: Pending, action: Action, signed: Signed, tables: Tables)
         return Reason.UNKNOWN_KEY
     if tables.controls.key_revoked(key_id, pending.append_ms):
         return Reason.REVOKED_KEY
-    if action.lane != lane_of(tables.directory, action.agent):
+    if not is_on_its_lane(tables.directory, action.agent, action.lane):
         return Reason.WRONG_LANE
     return None if may_act_for(tables.directory, action) else Reason.NOT_A_DELEGATOR
 
 
-def lane_of(directory: Directory, agent_id: str) -> str:
-    """The lane operators gave an enrolled agent: its id unless they say otherwise."""
-    return directory.agents[agent_id].lane or agent_id
+def is_on_its_lane(directory: Directory, agent_id: str, lane: str) -> bool:
+    """Whether an enrolled agent may act on a lane: the one that operators gave it, its id unless they say otherwise.
+
+    Masking acts on the lane of what it holds: held batch, grant and outcome stand on one partition.
+    """
+    return lane == (directory.agents[agent_id].lane or agent_id) or agent_id in directory.releasing
 
 
 def may_act_for(directory: Directory, action: Action) -> bool:

@@ -167,6 +167,9 @@ class _Fold:
             signers=self._signers,
             logins={account_key(account.account): name for name, account in accounts.items()},
             routes=routes,
+            releasing=frozenset(
+                name for name, agent in self._maps["agents"].items() if agent.releases and not agent.retired
+            ),
         )
         policies = self._before.policies
         if self._loaded != self._before.loaded:

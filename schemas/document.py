@@ -79,12 +79,17 @@ class Group(Wire):
 
 
 class Agent(Wire):
-    """An agent, the people who answer for it, and the accounts it may act for."""
+    """An agent, the people who answer for it, and the accounts it may act for.
+
+    `releases` says that this is masking: it alone asks for `export.release`, each time on the lane of what it holds, and behind
+    such an action are the people behind what it would release.
+    """
 
     key: PublicKeyText
     owners: Annotated[tuple[Name, ...], Field(min_length=1)]
     lane: Name | None = None
     delegators: tuple[AccountName, ...] = ()
+    releases: bool = False
     retired: bool = False
 
 
@@ -123,9 +128,13 @@ class Gate(Wire):
 
 
 class Pipeline(Wire):
-    """A program that feeds standing streams: it signs batches of the streams that a policy lets it feed."""
+    """A program that feeds standing streams: it signs batches of the streams that a policy lets it feed.
+
+    `owners` answer for it; nothing of a pipeline without owners is ever released by people.
+    """
 
     key: PublicKeyText
+    owners: tuple[Name, ...] = ()
     retired: bool = False
 
 

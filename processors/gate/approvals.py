@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from sluicegate.processors import quorum
 from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.export_release import EXPORT_RELEASE, SHOWN, exported_by
 from sluicegate.processors.intake import Authentic
 from sluicegate.processors.masking.views import render
 from sluicegate.processors.policy import Effect, Verdict
@@ -58,9 +59,10 @@ def open_request(
     """Ask the reviewers, or say why nobody can be asked."""
     assert verdict.requirement is not None  # noqa: S101  # set for every review
     requirement = freeze(verdict.requirement, pending.append_ms)
-    if not is_origin_known(tables.directory, action.agent, action.on_behalf_of):
+    behind = action.agent, action.on_behalf_of, exported_by(action)
+    if not is_origin_known(tables.directory, *behind):
         return Reason.UNKNOWN_ORIGIN
-    excluded = tuple(sorted(origin_set(tables.directory, action.agent, action.on_behalf_of)))
+    excluded = tuple(sorted(origin_set(tables.directory, *behind)))
     if len(excluded) > MAX_EXCLUDED or not _reachable(requirement, excluded, tables):
         return Reason.UNREACHABLE_QUORUM
     if grants.too_large(signed):
@@ -203,7 +205,9 @@ def _raised(held: Pending, action: Action, verdict: Verdict, tables: Tables) -> 
     if profile is None:
         return None
     requirement = requirement.model_copy(update={"mask": profile.name})
-    excluded = frozenset(waiting.excluded) | origin_set(tables.directory, action.agent, action.on_behalf_of)
+    excluded = frozenset(waiting.excluded) | origin_set(
+        tables.directory, action.agent, action.on_behalf_of, exported_by(action)
+    )
     decisions = tuple(decision for decision in waiting.decisions if decision.person not in excluded)
     update = {"requirement": requirement, "excluded": tuple(sorted(excluded)), "decisions": decisions}
     return held.model_copy(update={"waiting": waiting.model_copy(update=update)})
@@ -308,7 +312,9 @@ def _not_counted(
 def _render(action: Action, verdict: Verdict, requirement: FrozenRequirement, tables: Tables) -> View:
     profile = profile_that_counts(requirement.mask, tables)
     assert profile is not None  # noqa: S101  # a verdict or a raise with a profile that nobody can apply denies
-    return render(action, verdict.show, profile)
+    # Of an action that says so only masking's own report shows as it is.
+    report = SHOWN if action.type == EXPORT_RELEASE and action.agent in tables.directory.releasing else ()
+    return render(action, (*verdict.show, *report), profile)
 
 
 def _with_decision(pending: Pending, counted: CountedDecision) -> Pending:

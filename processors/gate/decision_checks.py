@@ -1,6 +1,7 @@
 """Does a decision count? Every reason why not, in the order in which a reviewer would want to know."""
 
 from sluicegate.processors.events import Reason
+from sluicegate.processors.export_release import exported_by
 from sluicegate.processors.separation import is_origin_known, may_decide, origin_set, speaking_groups
 from sluicegate.processors.tables import Tables
 from sluicegate.schemas import codec
@@ -39,11 +40,12 @@ def why_not_counted(
         return Reason.WRONG_VIEW_DIGEST
     if append_ms > waiting.requirement.deadline_ms:
         return Reason.LATE
-    on_behalf_of = action_of(waiting).on_behalf_of
-    if not is_origin_known(tables.directory, pending.agent, on_behalf_of):
+    action = action_of(waiting)
+    behind = pending.agent, action.on_behalf_of, exported_by(action)
+    if not is_origin_known(tables.directory, *behind):
         return Reason.UNKNOWN_ORIGIN
     # INVARIANT: nobody behind an action decides on it, by what was frozen and by what is known now.
-    origin = {*waiting.excluded, *origin_set(tables.directory, pending.agent, on_behalf_of)}
+    origin = {*waiting.excluded, *origin_set(tables.directory, *behind)}
     refusal = may_decide(tables.directory, person, origin, waiting.requirement.groups)
     return refusal or _unfit(waiting, decision, signed, person)
 

@@ -7,6 +7,7 @@ Sinks: execution.<executor>, outcomes, audit.
 from dataclasses import dataclass
 
 from sluicegate.processors.events import Event, Reason
+from sluicegate.processors.export_release import exported_by
 from sluicegate.processors.policy import Verdict
 from sluicegate.processors.ruling import Cause, Ruling, Send
 from sluicegate.processors.separation import origin_set
@@ -86,7 +87,8 @@ def issue(
 
 def _behind(action: Action, tables: Tables) -> tuple[str, ...]:
     # Nobody was asked, but somebody may have to settle how it ended: not who is behind it, whatever is enrolled by then.
-    return tuple(sorted(origin_set(tables.directory, action.agent, action.on_behalf_of)))
+    behind = origin_set(tables.directory, action.agent, action.on_behalf_of, exported_by(action))
+    return tuple(sorted(behind))
 
 
 def lapse(pending: Pending, cause: Cause) -> Ruling:

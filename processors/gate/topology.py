@@ -33,6 +33,7 @@ from sluicegate.schemas.receipt import Claim, Receipt
 
 from . import approvals, closed, grants, pending, receipts, reconciliation, submissions
 from .pending import read_pending
+from .releases import told_to_masking
 from .submissions import Submission, Window
 
 SOURCE = "/sluicegate/gate"
@@ -132,7 +133,9 @@ class GateTopology(OperatorTables):
                 ruling = self._rule(stores, tables, found, cause)
             case DeadLetter():
                 ruling = found
-        return Ruled(record, cause, ruling)
+        return Ruled(
+            record, cause, ruling if isinstance(ruling, DeadLetter) else told_to_masking(ruling, tables)
+        )
 
     def write(self, decided: Ruled) -> tuple[Output, ...]:
         """The records that tell of it, its audit entry with the leaf last."""
@@ -152,7 +155,6 @@ class GateTopology(OperatorTables):
 
     def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
         """A reminder, a deadline, a grant nobody claimed, or a claim without receipt."""
-        del tables
         value = stores.get(due.store, due.key)
         if value is None:
             return Step()
@@ -168,6 +170,7 @@ class GateTopology(OperatorTables):
                 ruling = grants.lapse(held, cause)
             case _:
                 ruling = receipts.lose(held, cause)
+        ruling = told_to_masking(ruling, tables)
         return Step(ruling.puts, _outputs(ruling, cause, partition, None, (), self.json_topics))
 
     def expired(self, store: str, value: bytes, stream_ms: int) -> bool:

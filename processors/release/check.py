@@ -51,6 +51,7 @@ class Check(StrEnum):
     NO_HANDLER = "no-handler"
     CLAIM_LATE = "claim-late"
     LEASE_OVER = "lease-over"
+    NOTHING_HELD = "nothing-held"
 
 
 SENTENCES: Final[Mapping[Check, str]] = {
@@ -92,6 +93,7 @@ SENTENCES: Final[Mapping[Check, str]] = {
     Check.NO_HANDLER: "the executor has no handler for this action type",
     Check.CLAIM_LATE: "the claim was appended at or after the grant's expiry",
     Check.LEASE_OVER: "the lease of the claim was over before the executor could act",
+    Check.NOTHING_HELD: "masking holds nothing that this grant could release",
 }
 """One sentence per code, for logs, errors and stories; none contains a value."""
 

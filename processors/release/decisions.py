@@ -4,6 +4,7 @@ from typing import Final
 
 from sluicegate.processors.directory import Signer
 from sluicegate.processors.events import Reason
+from sluicegate.processors.export_release import exported_by
 from sluicegate.processors.quorum import People, satisfied
 from sluicegate.processors.separation import decider, is_origin_known, may_decide, origin_set
 from sluicegate.processors.tables import Tables
@@ -35,10 +36,11 @@ def people_who_approved(grant: Grant, action: Action, tables: Tables, now_ms: in
     if requirement is None or grant.request_id is None:
         whole = requirement is None and grant.request_id is None and not grant.decisions
         return {} if whole else Check.WITHOUT_REQUEST
-    if not is_origin_known(directory, action.agent, action.on_behalf_of):
+    behind = action.agent, action.on_behalf_of, exported_by(action)
+    if not is_origin_known(directory, *behind):
         return Check.UNKNOWN_ORIGIN
     # INVARIANT: the executor's own directory says who is behind an action; what the gate names can only add to it.
-    origin = origin_set(directory, action.agent, action.on_behalf_of) | frozenset(grant.excluded)
+    origin = origin_set(directory, *behind) | frozenset(grant.excluded)
     people: dict[str, frozenset[str]] = {}
     for signed in grant.decisions:
         person = _approver(signed, grant, requirement, origin, tables, now_ms)

@@ -6,6 +6,7 @@ from sluicegate.processors.contract import Record
 from sluicegate.processors.directory import Directory, SignerKind
 from sluicegate.processors.grant_signature import verify_grant
 from sluicegate.processors.quorum import People, satisfied
+from sluicegate.processors.standing import is_on_its_lane
 from sluicegate.processors.tables import Tables
 from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action
@@ -168,7 +169,7 @@ def _is_the_agents(action: Action, signed: Signed, tables: Tables, now_ms: int) 
     signer = signer_of(signed, tables, now_ms)
     if signer is None or (signer.kind, signer.id) != (SignerKind.AGENT, action.agent):
         return False
-    return action.lane == (tables.directory.agents[action.agent].lane or action.agent)
+    return is_on_its_lane(tables.directory, action.agent, action.lane)
 
 
 def _floor(grant: Grant, people: People, directory: Directory) -> Check | None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from sluicegate.processors.events import Event
+from sluicegate.processors.export_release import EXPORT_RELEASE, RELEASER
 from sluicegate.schemas.audit import AuditEntry, EntryKind, InputRange, Leaf
+from sluicegate.schemas.outcome import OutcomeKind
 
 from .findings import Invariant, Ledger
 from .placed import Placed
@@ -125,6 +127,8 @@ class Tiling:
         if topics.count("outcomes") != len(entry.outcomes):
             self._find(placed, "outcomes told and outcomes written differ")
         grants = [topic for topic in topics if topic.startswith("execution.")]
+        if _ends_a_release(entry) and grants == [f"execution.{RELEASER}"]:
+            return  # the end, told to masking: no grant
         if grants != ([f"execution.{entry.executor}"] if _issues(entry) else []):
             self._find(placed, "the grants written are not the one grant that this entry issues")
 
@@ -134,6 +138,11 @@ class Tiling:
 
 def _issues(entry: AuditEntry) -> bool:
     return entry.event in _GRANTING and entry.grant_id is not None
+
+
+def _ends_a_release(entry: AuditEntry) -> bool:
+    ends = [told.outcome for told in entry.outcomes if told.outcome.final and not told.repeated]
+    return entry.action_type == EXPORT_RELEASE and bool(ends) and OutcomeKind.EXECUTED not in ends
 
 
 def _second(before: Leaf, leaf: Leaf) -> str:

@@ -32,7 +32,7 @@ from sluicegate.schemas.document import BODIES, Document, DocumentKind
 from sluicegate.schemas.envelope import Headers, payload_type_of, record_headers, sign
 from sluicegate.schemas.fields import Wire
 from sluicegate.schemas.grant import Grant
-from sluicegate.schemas.keys import PrivateKey
+from sluicegate.schemas.keys import PrivateKey, PublicKey
 from sluicegate.schemas.outcome import Outcome
 from sluicegate.schemas.receipt import Claim, Happened, Receipt
 
@@ -134,20 +134,31 @@ class GateDriver:
         self.publish(DocumentKind.GROUP, group, document.Group(members=tuple(members)))
 
     def agent(
-        self, name: str, *, owners: Iterable[str], delegators: Iterable[str] = (), lane: str | None = None
+        self,
+        name: str,
+        *,
+        owners: Iterable[str],
+        delegators: Iterable[str] = (),
+        lane: str | None = None,
+        key: PublicKey | None = None,
+        releases: bool = False,
     ) -> None:
-        """An agent that these people answer for."""
+        """An agent that these people answer for; masking is one that `releases`."""
         body = document.Agent(
-            key=seeded_key(name).public.text,
+            key=(key or seeded_key(name).public).text,
             owners=tuple(owners),
             lane=lane,
+            releases=releases,
             delegators=tuple(AccountName(issuer=ISSUER, subject=login) for login in delegators),
         )
         self.publish(DocumentKind.AGENT, name, body)
 
-    def executor(self, name: str, *, types: Iterable[str], **settings: Any) -> None:
+    def executor(
+        self, name: str, *, types: Iterable[str], key: PublicKey | None = None, **settings: Any
+    ) -> None:
         """An executor for these action types."""
-        body = document.Executor(key=seeded_key(name).public.text, types=tuple(types), **settings)
+        public = key or seeded_key(name).public
+        body = document.Executor(key=public.text, types=tuple(types), **settings)
         self.publish(DocumentKind.EXECUTOR, name, body)
 
     # --- agents ---

@@ -25,6 +25,11 @@ def spelled(name: str) -> str:
     return _APART.sub("_", _HUMP.sub("_", plain).lower()).strip("_") or "*"
 
 
+def closed(name: str) -> str:
+    """One spelling for a name, whether its words are apart or not (`patientId`, `patient_id`, `patientid`)."""
+    return _closed(spelled(name))
+
+
 class Columns:
     """The column policy of one profile, with an answer per path remembered for one batch.
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, Final, NamedTuple
 
-from sluicegate.processors.masking.columns import spelled
+from sluicegate.processors.masking.columns import closed, spelled
 from sluicegate.processors.masking.engine.cells import Cells
 from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.records import Records
@@ -168,12 +168,15 @@ class _Table:
         cells = Cells(self._records)
         owners = range(len(rows))
         columns = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(self._names)
-        made = []
-        for name, column in zip(self._names, columns, strict=True):
-            values = (
-                [_value(cell) for cell in column] if any('"' in cell for cell in column) else list(column)
-            )
-            made.append((values, column, cells.add((spelled(name),), values, owners)))
+        read = [
+            [_value(cell) for cell in column] if any('"' in cell for cell in column) else list(column)
+            for column in columns
+        ]
+        cells.belong_to(self._subjects(read, len(rows)))
+        made = [
+            (values, column, cells.add((spelled(name),), values, owners))
+            for name, values, column in zip(self._names, read, columns, strict=True)
+        ]
         cells.masked()
         own = cells.own_identifiers(self._names)
         if own:
@@ -189,6 +192,15 @@ class _Table:
             _Row(list(cells), row.end, row.line)
             for cells, row in zip(zip(*new_columns, strict=True), rows, strict=True)
         ]
+
+    def _subjects(self, read: Sequence[Sequence[str]], rows: int) -> "list[str | None]":
+        """Whose each row is, by the columns that the profile names, one after the other."""
+        subjects: list[str | None] = [None] * rows
+        for path in self._records.masking.subjects.paths:
+            for name, values in zip(self._names, read, strict=True):
+                if path == (closed(name),):
+                    subjects = [old or new for old, new in zip(subjects, values, strict=True)]
+        return subjects
 
     def _as_records(self, text: str) -> bytes:
         """Rows as the check reads them: by another reader, an empty cell as null."""

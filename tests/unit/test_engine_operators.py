@@ -1,12 +1,33 @@
 """What each operator leaves of an identifier: years that tell no age, pseudonyms that outlive an export, dates of one subject."""
 
+import json
+import re
+from datetime import date
+from typing import Final
+
+import pyarrow as pa
 import pytest
 
+from sluicegate.processors.masking.engine.cells import Cells
+from sluicegate.processors.masking.engine.engine import Engine
+from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.kinds import CODES
+from sluicegate.processors.masking.engine.records import Records
+from sluicegate.processors.masking.engine.subjects import plain
 from sluicegate.processors.masking.engine.surrogates import FORM, Surrogates
+from sluicegate.processors.masking.engine.tables import Tables
 from sluicegate.processors.masking.engine.treatments import Replacing, Treatment, Treatments
 from sluicegate.processors.masking.identifiers import Kind
+from sluicegate.processors.masking.profile import load_profile
+from sluicegate.streams.masking_engine import load_scanner
 
+_SHIFTING: Final = load_profile(
+    "version: 1\nname: shifting\nextends: limited-data-set\n"
+    "subject: [subject.reference, patient_id]\nkinds: {date: shift, birth-date: shift}\n",
+    source="p",
+)
+_ENGINE: Final = Engine.of(load_scanner())
+_SHIFTED: Final = re.compile(r"<date:(\d{4}-\d\d-\d\d):[a-z]{12}>")
 _TENANT = b"a key that outlives an export..."
 
 
@@ -53,3 +74,71 @@ def test_a_pseudonym_without_a_key_holds_for_one_export_only() -> None:
 
     assert one.pseudonym(Kind.NAME, b"Roe") != other.pseudonym(Kind.NAME, b"Roe")
     assert one.proving == b"one export"
+
+
+def _masking() -> Masking:
+    return Masking(_ENGINE, _SHIFTING, Surrogates(b"one export"))
+
+
+def _moved(text: str, *days: str) -> list[int]:
+    """By how many days each of these days was moved."""
+    shown = [date.fromisoformat(day) for day in _SHIFTED.findall(text)]
+    return [(new - date.fromisoformat(old)).days for new, old in zip(shown, days, strict=True)]
+
+
+def test_dates_of_one_subject_keep_their_distance_in_records_wherever_they_stand() -> None:
+    """In columns, in free text, in JSON within text and in lists, by one number of days; the next subject has another."""
+    one = {
+        "patient_id": "P-1",
+        "date_of_birth": "1984-03-09",
+        "visits": [{"date": "2021-03-14", "note": "seen 3/20/2021"}, '{"note": "again on March 1, 2021"}'],
+    }
+    other = {"note": "seen 3/20/2021", "patient_id": "P-2"}
+    nested = {"subject": {"reference": "Patient/p1"}, "note": "seen 3/20/2021"}
+
+    first, second, third = Records(_masking()).masked([json.dumps(each) for each in (one, other, nested)])
+
+    (days,) = set(_moved(first, "1984-03-09", "2021-03-14", "2021-03-20", "2021-03-01"))
+    assert days
+    assert _moved(second, "2021-03-20") not in ([0], [days])
+    assert _moved(third, "2021-03-20") == [days]
+
+
+def test_a_record_that_names_no_subject_has_no_shifted_date() -> None:
+    """Nor does an object beside the one that names it; a list of records may hold both."""
+    record = [
+        {"patient": {"patient_id": "1"}, "note": "seen 3/20/2021"},
+        {"patient_id": "", "date": "2021-03-14"},
+    ]
+
+    (text,) = Records(_masking()).masked([json.dumps(record)])
+
+    assert "20" not in text
+    assert text.count("<date>") == 2
+
+
+def test_rows_of_a_table_belong_to_their_subject() -> None:
+    """Arrow columns, also a subject inside a struct, and cells of text: equal cells of two subjects differ."""
+    rows = {"patient_id": [1, 2, 1, None], "note": ["seen 3/20/2021"] * 4, "born": ["1984-03-09"] * 4}
+    table = Tables(_masking()).masked(pa.record_batch(rows)).to_pylist()
+    struct = pa.record_batch({"subject": [{"reference": "Patient/1"}], "note": ["seen 3/20/2021"]})
+    cells = Cells(Records(_masking()))
+    cells.belong_to(["1", "2"])
+    made = cells.add(("note",), ["seen 3/20/2021"] * 2, range(2))
+    cells.masked()
+
+    moved = [_moved(row["note"] + row["born"], "2021-03-20", "1984-03-09") for row in table[:3]]
+    assert moved[0] == moved[2] != moved[1]
+    assert all(one == other for one, other in moved)
+    assert (table[3]["note"], table[3]["born"]) == ("seen <date>", "<birth-date>")
+    assert Tables(_masking()).masked(struct).to_pylist()[0]["note"] == table[0]["note"]
+    assert made() == [table[0]["note"], table[1]["note"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [("P-001", b"p001"), ("Patient/p 001", b"p001"), ("urn:uuid:a-1", b"a1"), (" - ", None), ("a/", None)],
+)
+def test_a_subject_has_one_spelling(value: str, named: bytes | None) -> None:
+    """References of FHIR and punctuation do not make another person; nothing names nobody."""
+    assert plain(value) == named

@@ -5,7 +5,8 @@ A cell that holds JSON is walked like a record; equal cells of a column are sear
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Final
 
 from sluicegate.processors.masking.columns import Path
@@ -15,6 +16,10 @@ from sluicegate.processors.masking.profile import Column
 
 from .fields import FieldBatch, Masking
 from .records import Part, Place, Records, Walk
+from .subjects import plain
+
+_Cell = tuple[str, bytes | None]
+"""What a cell holds, and whose it is."""
 
 Results = Callable[[], "list[str | None]"]
 """What became of a column's cells, once the batch is masked."""
@@ -30,6 +35,11 @@ class Cells:
         self._records = records
         self._batch: FieldBatch = records.masking.batch()
         self._walk = Walk(records, self._batch)
+
+    def belong_to(self, subjects: "Sequence[str | None]") -> None:
+        """Say whose each row is; before anything is added."""
+        for owner, subject in enumerate(subjects):
+            self._batch.belongs_to(owner, None if subject is None else plain(subject))
 
     def add(
         self,
@@ -48,19 +58,19 @@ class Cells:
             return lambda: [None] * len(values)
         if isinstance(found.holds, Kind):
             return self._typed(found, values, owners)
-        return self._read(found, path, values, are_numbers=are_numbers)
+        return self._read(found, path, values, owners, are_numbers=are_numbers)
 
-    def add_records(self, path: Path, texts: "Sequence[str | None]", inherited: Column | None) -> Results:
+    def add_records(
+        self, path: Path, texts: "Sequence[str | None]", owners: Sequence[int], inherited: Column | None
+    ) -> Results:
         """Add JSON of one place; its keys are judged like those of a record."""
         nodes = [None if text is None else read(text) for text in texts]
         self._records.judge_keys([node for node in nodes if node is not None], self._batch)
         parts = [
             []
             if node is None
-            else list(
-                self._walk.parts(node, Place(path, inherited, listed=False, owner=self._walk.next_owner()))
-            )
-            for node in nodes
+            else list(self._walk.parts(node, self._place(path, inherited, self._batch.subject_of(owner))))
+            for node, owner in zip(nodes, owners, strict=True)
         ]
         return lambda: [
             None if text is None else edited(text, self._walk.edits(some))
@@ -96,36 +106,55 @@ class Cells:
 
         return results
 
+    def _place(self, path: Path, column: Column | None, subject: bytes | None) -> Place:
+        return Place(path, column, listed=False, owner=self._walk.next_owner(subject))
+
     def _read(
-        self, column: Column, path: Path, values: "Sequence[str | None]", *, are_numbers: bool
+        self,
+        column: Column,
+        path: Path,
+        values: "Sequence[str | None]",
+        owners: Sequence[int],
+        *,
+        are_numbers: bool,
     ) -> Results:
-        weights = Counter(value for value in values if value is not None and value.strip())
-        json_parts: dict[str, list[Part]] = {}
-        texts: list[str] = []
-        numbers: list[str] = []
-        for value in weights:
+        whose: Iterable[bytes | None] = (
+            map(self._batch.subject_of, owners) if self._masking.subjects else repeat(None)
+        )
+        cells = list(zip(values, whose, strict=False))
+        weights = Counter((value, subject) for value, subject in cells if value is not None and value.strip())
+        json_parts: dict[_Cell, list[Part]] = {}
+        texts: list[_Cell] = []
+        numbers: list[_Cell] = []
+        for cell in weights:
+            value, subject = cell
             if are_numbers or _FRACTION.fullmatch(value):
-                numbers.append(value)
+                numbers.append(cell)
             elif (node := within_text(value)) is not None:
                 self._records.judge_keys([node], self._batch)
-                place = Place(path, column, listed=False, owner=self._walk.next_owner())
-                json_parts[value] = list(self._walk.parts(node, place))
+                json_parts[cell] = list(self._walk.parts(node, self._place(path, column, subject)))
             else:
-                texts.append(value)
+                texts.append(cell)
+        # Equal cells of one subject are searched once; any of its rows says whose they are.
+        owner_of = dict(zip(cells, owners, strict=True)) if self._masking.subjects else {}
         added = [
             (some, *self._batch.add_column(
-                column, some, [0] * len(some), weights=[weights[value] for value in some], is_number=is_number
+                column,
+                [value for value, _ in some],
+                [owner_of.get(cell, 0) for cell in some],
+                weights=[weights[cell] for cell in some],
+                is_number=is_number,
             ))
             for some, is_number in ((texts, False), (numbers, True))
             if some
         ]  # fmt: skip
 
         def results() -> list[str | None]:
-            made: dict[str | None, str | None] = {
-                value: edited(value, self._walk.edits(parts)) for value, parts in json_parts.items()
+            made: dict[tuple[str | None, bytes | None], str | None] = {
+                cell: edited(cell[0], self._walk.edits(parts)) for cell, parts in json_parts.items()
             }
             for some, group, first in added:
                 made.update(zip(some, group.results[first : first + len(some)], strict=True))
-            return [made.get(value, value) for value in values]
+            return [made.get(cell, cell[0]) for cell in cells]
 
         return results

@@ -82,7 +82,7 @@ class Engine:
         batch: TextBatch,
         replacing: Replacing,
         surrogates: Surrogates | None = None,
-        subjects: Sequence[bytes] | None = None,
+        subjects: Sequence[bytes | None] | None = None,
     ) -> Masked:
         """The batch with every identifier replaced; `subjects` says whose row each is, for shifted dates."""
         spans = self.spans(batch, surrogates)
@@ -90,7 +90,7 @@ class Engine:
 
 
 def replaced(
-    batch: TextBatch, spans: SpanTable, replacing: Replacing, subjects: Sequence[bytes] | None = None
+    batch: TextBatch, spans: SpanTable, replacing: Replacing, subjects: Sequence[bytes | None] | None = None
 ) -> Masked:
     """A batch with these spans replaced; they are in order and do not overlap."""
     codes = spans.kind.tolist()

@@ -5,7 +5,7 @@ result. Identifier columns are known values for the free text of the same batch.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
@@ -23,6 +23,7 @@ from .folding import fold_word
 from .kinds import CODES, KINDS, SpanKind, profile_kind
 from .known_values import KnownValues
 from .span_table import SpanTable, Stage
+from .subjects import Subjects
 from .surrogates import FORM, Surrogates
 from .treatments import Replacing, Treatment, Treatments
 
@@ -65,7 +66,11 @@ class Masking:
     engine: Engine
     profile: Profile
     surrogates: Surrogates | None
+    this_year: int | None = None
+    """The year in which it is masked: from which a year of birth may tell an age over 89."""
     columns: Columns = field(init=False)
+    subjects: Subjects = field(init=False)
+    """Which fields say whose record it is; none where no date is shifted."""
     replacing: Replacing = field(init=False)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many of each kind were replaced, by `column` or the stage that found them."""
@@ -77,7 +82,8 @@ class Masking:
 
     def __post_init__(self) -> None:
         self.columns = Columns(self.profile)
-        self.replacing = Replacing(Treatments.of(self.profile), self.surrogates)
+        self.subjects = Subjects(self.profile.subject if self.profile.uses(Operator.SHIFT) else ())
+        self.replacing = self._replacing({})
 
     def batch(self) -> "FieldBatch":
         """The values of the next batch."""
@@ -129,8 +135,11 @@ class Masking:
         if not overruled:
             return self.replacing
         if column not in self._typed:
-            self._typed[column] = Replacing(Treatments.of(self.profile, overruled), self.surrogates)
+            self._typed[column] = self._replacing(overruled)
         return self._typed[column]
+
+    def _replacing(self, overruled: Mapping[SpanKind, Treatment]) -> Replacing:
+        return Replacing(Treatments.of(self.profile, overruled), self.surrogates, this_year=self.this_year)
 
     def is_own(self, text: str) -> bool:
         """Whether a whole value is a form that this export made."""
@@ -151,6 +160,7 @@ class FieldBatch:
         self._masking = masking
         self._groups: dict[tuple[Column, bool], Group] = {}
         self._known = KnownValues(masking.engine.lexicon)
+        self._subjects: dict[int, bytes] = {}
 
     def add(self, column: Column, value: str, owner: int, *, is_number: bool = False) -> Ticket:
         """Add one value; the column is neither kept nor dropped."""
@@ -173,6 +183,18 @@ class FieldBatch:
         group.owners.extend(owners)
         group.weights.extend([1] * len(values) if weights is None else weights)
         return group, first
+
+    def belongs_to(self, owner: int, subject: bytes | None) -> None:
+        """Say whose object or row it is; its dates are shifted by that subject's days."""
+        if subject is not None:
+            self._subjects[owner] = subject
+
+    def subject_of(self, owner: int) -> bytes | None:
+        """Whose object or row it is, where that was said."""
+        return self._subjects.get(owner)
+
+    def _subjects_in(self, group: Group) -> "list[bytes | None]":
+        return [self._subjects.get(owner) for owner in group.owners]
 
     def add_known(self, kind: Kind, value: str) -> None:
         """Know an identifier that stands in no column: a key."""
@@ -227,14 +249,15 @@ class FieldBatch:
 
     def _mask_typed(self, group: Group, kind: Kind) -> None:
         replacing, code = self._masking.typed(group.column), CODES[kind]
-        made: dict[str, str | None] = {}
-        for value in set(group.values):
-            made[value] = (
+        made: dict[tuple[str, bytes | None], str | None] = {}
+        cells = list(zip(group.values, self._subjects_in(group), strict=True))
+        for value, subject in set(cells):
+            made[value, subject] = (
                 value
                 if self._masking.is_own(value) or _is_shown_age(kind, value)
-                else replacing.replacement(code, fold_word(value).encode(errors="replace")).decode()
+                else replacing.replacement(code, fold_word(value).encode(errors="replace"), subject).decode()
             )
-        group.results = [made[value] for value in group.values]
+        group.results = [made[cell] for cell in cells]
         self._masking.counts["column", kind.value] += sum(
             new != old for new, old in zip(group.results, group.values, strict=True)
         )
@@ -242,14 +265,17 @@ class FieldBatch:
     def _mask_text(self, group: Group) -> None:
         encoded = [value.encode(errors="replace") for value in group.values]
         batch = TextBatch.of(encoded)
-        masked = self.through_engine(batch, free=group.column.holds is Reading.TEXT)
+        subjects = self._subjects_in(group) if self._subjects else None
+        masked = self.through_engine(batch, free=group.column.holds is Reading.TEXT, subjects=subjects)
         group.results = [
             old if new == row else new.decode()
             for old, row, new in zip(group.values, encoded, masked.rows, strict=True)
         ]
         self._count(batch, masked.spans, group)
 
-    def through_engine(self, batch: TextBatch, *, free: bool) -> Masked:
+    def through_engine(
+        self, batch: TextBatch, *, free: bool, subjects: "Sequence[bytes | None] | None" = None
+    ) -> Masked:
         """Texts through all stages, with this batch's known values; what is not `free` is searched for no words."""
         masking = self._masking
         lexicon = masking.engine.lexicon if free else None
@@ -260,7 +286,7 @@ class FieldBatch:
         )
         within = replace(masking.engine, lexicon=lexicon, finders=finders)
         engine = replace(within, finders=(*finders, Encoded(lambda inner: self._masked_in(inner, within))))
-        return engine.masked(batch, masking.replacing, masking.surrogates)
+        return engine.masked(batch, masking.replacing, masking.surrogates, subjects)
 
     def _masked_in(self, batch: TextBatch, engine: Engine) -> SpanTable:
         spans = engine.spans(batch, self._masking.surrogates)

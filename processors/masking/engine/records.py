@@ -26,6 +26,8 @@ from sluicegate.processors.masking.profile import Column
 
 from .batch import TextBatch
 from .fields import FieldBatch, Masking, Ticket
+from .folding import fold_word
+from .kinds import CODES
 from .surrogates import FORM
 
 _REMEMBERED_KEYS: Final = 20_000
@@ -70,6 +72,13 @@ class _Siblings:
     taken: set[str]
     last: Counter[Kind] = field(default_factory=Counter)
 
+    def own(self, kind: Kind, surrogate: str) -> str:
+        """The surrogate, or a numbered tag when a key of the object is it already."""
+        if surrogate in self.taken:
+            return self.numbered(kind)
+        self.taken.add(surrogate)
+        return surrogate
+
     def numbered(self, kind: Kind) -> str:
         """The next tag of a kind that no key of the object has."""
         while True:
@@ -97,7 +106,7 @@ class Records:
 
     def __init__(self, masking: Masking, *, root: Path = ()) -> None:
         self.masking = masking
-        self._root = root
+        self.root = root
         self._keys: dict[str, Kind | None] = {}
         self._fields = {
             spelled(path.split(".")[-1]).replace("_", "")
@@ -112,7 +121,7 @@ class Records:
         self.judge_keys(nodes, batch)
         walk = Walk(self, batch)
         parts = [
-            list(walk.parts(node, Place(self._root, None, listed=False, owner=walk.next_owner())))
+            list(walk.parts(node, Place(self.root, None, listed=False, owner=walk.next_owner())))
             for node in nodes
         ]
         batch.masked()
@@ -155,12 +164,14 @@ class Records:
                 TextBatch.of([key.encode(errors="replace") for key in some]), free=free
             )
             for key, row in zip(some, masked.rows, strict=True):
-                self._keys[key] = None if row == key.encode(errors="replace") else _kind_in(row)
+                self._keys[key] = None if row == key.encode(errors="replace") else _kind_of(key, row)
 
 
-def _kind_in(masked: bytes) -> Kind:
+def _kind_of(key: str, masked: bytes) -> Kind:
     form = FORM.search(masked)
-    return Kind((form["kind"] or b"number").decode()) if form else Kind.NUMBER
+    kind = Kind((form["kind"] or b"number").decode()) if form else Kind.NUMBER
+    # A name that is written together with a number (`ann_roe_4711`) is an account's.
+    return Kind.USER if kind is Kind.NAME and " " not in key and any(map(str.isdigit, key)) else kind
 
 
 class Walk:
@@ -174,9 +185,10 @@ class Walk:
         self._known_keys: dict[str, Kind] = {}
         self._owners = 0
 
-    def next_owner(self) -> int:
-        """A number for the next object."""
-        self._owners += 1
+    def next_owner(self, subject: bytes | None = None) -> int:
+        """A number for the next object, told whose it is; rows of a table count from zero on, objects below."""
+        self._owners -= 1
+        self._batch.belongs_to(self._owners, subject)
         return self._owners
 
     def parts(self, node: Node, place: Place) -> Iterator[Part]:
@@ -204,6 +216,9 @@ class Walk:
     def _members(self, node: Object, place: Place, passed: Column | None) -> Iterator[Part]:
         siblings = _Siblings({key.value or "" for key, _ in node.members})
         owner = self.next_owner()
+        if self._masking.subjects:
+            own = self._masking.subjects.of_object(node, is_root=place.path == self._records.root)
+            self._batch.belongs_to(owner, own or self._batch.subject_of(place.owner))
         for key, value in node.members:
             name = key.value or ""
             is_field = place.listed and isinstance(value, Scalar)
@@ -259,7 +274,15 @@ class Walk:
                     kind = kind or self._known_keys.get(name or "")
                     if kind is not None:
                         self._masking.counts["key", kind.value] += 1
-                        yield Edit(node.start, node.end, quoted(siblings.numbered(kind)))
+                        yield Edit(node.start, node.end, quoted(self._new_key(kind, name or "", siblings)))
+
+    def _new_key(self, kind: Kind, name: str, siblings: _Siblings) -> str:
+        """A surrogate, so that one key is one in all records, where the profile says so; a numbered tag otherwise."""
+        made = self._masking.replacing.replacement(CODES[kind], fold_word(name).encode(errors="replace"))
+        form = FORM.fullmatch(made)
+        if form is None or form["token"] is None:
+            return siblings.numbered(kind)
+        return siblings.own(kind, made.decode())
 
 
 def _keys(node: Node) -> Iterator[str]:

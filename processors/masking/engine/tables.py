@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from sluicegate.processors.masking.columns import Path, spelled
+from sluicegate.processors.masking.columns import Path, closed, spelled
 from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
 from sluicegate.processors.masking.profile import Column
 from sluicegate.schemas.errors import RefusedError
@@ -53,6 +53,7 @@ class Tables:
         """A record batch masked; its schema depends on the schema and the profile alone."""
         cells = Cells(self._records)
         owners = range(batch.num_rows)
+        cells.belong_to(self._subjects(batch))
         built = [
             self._array(cells, batch.column(number), (spelled(name),), None, owners)
             for number, name in enumerate(batch.schema.names)
@@ -69,6 +70,18 @@ class Tables:
             )
         ]
         return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+    def _subjects(self, batch: Any) -> "list[str | None]":
+        """Whose each row is, by the columns that the profile names, one after the other."""
+        subjects: list[str | None] = [None] * batch.num_rows
+        for names in self._masking.subjects.paths:
+            column = _column_at(batch, names)
+            told = [None] * batch.num_rows if column is None else column.to_pylist()
+            subjects = [
+                old if old is not None or new is None else str(new)
+                for old, new in zip(subjects, told, strict=True)
+            ]
+        return subjects
 
     def _array(
         self, cells: Cells, array: Any, path: Path, inherited: Column | None, owners: Sequence[int]
@@ -87,7 +100,7 @@ class Tables:
         if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
             return self._list(cells, array, path, inherited, owners)
         if pa.types.is_map(kind):
-            return self._map(cells, array, path, inherited)
+            return self._map(cells, array, path, inherited, owners)
         return self._leaf(cells, array, path, inherited, owners)
 
     def _struct(
@@ -130,14 +143,16 @@ class Tables:
 
         return build
 
-    def _map(self, cells: Cells, array: Any, path: Path, inherited: Column | None) -> Built:
+    def _map(
+        self, cells: Cells, array: Any, path: Path, inherited: Column | None, owners: Sequence[int]
+    ) -> Built:
         rows = array.to_pylist()
         texts = [
             None if row is None else json.dumps(dict(row), ensure_ascii=False, default=str) for row in rows
         ]
         if any(row is not None and len(dict(row)) != len(row) for row in rows):
             raise RefusedError("a map has one key twice: mend the file first")
-        results = cells.add_records(path, texts, inherited)
+        results = cells.add_records(path, texts, owners, inherited)
 
         def build() -> Any:
             made = [None if text is None else list(json.loads(text).items()) for text in results()]
@@ -175,6 +190,20 @@ class Tables:
             return inherited
         keeps = self._masking.profile.operator(Kind.DATE) is Operator.KEEP
         return Column(Reading.KEEP) if keeps else _DATE
+
+
+def _column_at(batch: Any, names: Sequence[str]) -> Any:
+    """The column of values at these names, through structs; None when there is none."""
+    found = {closed(name): batch.column(number) for number, name in enumerate(batch.schema.names)}
+    for step, name in enumerate(names):
+        array = found.get(name)
+        if array is None or step + 1 == len(names):
+            return array
+        if not pa.types.is_struct(array.type):
+            return None
+        inner = [array.type.field(number).name for number in range(array.type.num_fields)]
+        found = dict(zip(map(closed, inner), array.flatten(), strict=True))
+    return None
 
 
 def _passed_on(column: Column | None) -> Column | None:

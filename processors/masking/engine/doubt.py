@@ -34,6 +34,11 @@ _WORDS: Final = re.compile(
 )  # fmt: skip
 _TITLED: Final = re.compile(rb"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+")
 _LINK: Final = re.compile(rb"(?:https?://|\bwww\.)[^\s\x1e<>\"]{0,256}", re.IGNORECASE)
+_JOINED: Final = re.compile(rb"(?:[a-zA-Z]{1,32}[._-]){1,8}[a-zA-Z]{1,32}[._-]?\Z")
+"""Two words or more, joined with each other and with what follows."""
+_JOINED_NUMBER: Final = re.compile(rb"[0-9]{3,}(?![a-zA-Z0-9])")
+_JOINED_BYTES: Final = 64
+_JOINS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-")
 _NINE: Final = 9
 _AROUND_AT: Final = re.compile(rb"[^\s\x1e<>\"]{0,64}")
 _KINDS: Final = {"ip": Kind.IP, "date": Kind.DATE, "number": Kind.NUMBER, "birth": Kind.BIRTH_DATE}
@@ -60,8 +65,19 @@ def _first_digits(text: bytes) -> list[int]:
     return starts
 
 
+def _accounts(text: bytes, firsts: list[int]) -> Iterator[tuple[int, int, Kind]]:
+    """Names of accounts: `ann_roe_4711`, `ann.roe1990`."""
+    for start in firsts:
+        if start and text[start - 1] in _JOINS and (number := _JOINED_NUMBER.match(text, start)):
+            words = _JOINED.search(text, max(0, start - _JOINED_BYTES), start)
+            if words is not None:
+                yield words.start(), number.end(), Kind.USER
+
+
 def _shaped(text: bytes) -> Iterator[tuple[int, int, Kind]]:
-    found = (match for start in _first_digits(text) if (match := _DIGITS.match(text, start)))
+    firsts = _first_digits(text)
+    yield from _accounts(text, firsts)
+    found = (match for start in firsts if (match := _DIGITS.match(text, start)))
     for match in chain(found, _WORDS.finditer(text)):
         yield match.start(), match.end(), _KINDS[match.lastgroup or "number"]
     for pattern, kind in ((_TITLED, Kind.NAME), (_LINK, Kind.URL)):

@@ -164,14 +164,12 @@ class Records:
                 TextBatch.of([key.encode(errors="replace") for key in some]), free=free
             )
             for key, row in zip(some, masked.rows, strict=True):
-                self._keys[key] = None if row == key.encode(errors="replace") else _kind_of(key, row)
+                self._keys[key] = None if row == key.encode(errors="replace") else _kind_in(row)
 
 
-def _kind_of(key: str, masked: bytes) -> Kind:
+def _kind_in(masked: bytes) -> Kind:
     form = FORM.search(masked)
-    kind = Kind((form["kind"] or b"number").decode()) if form else Kind.NUMBER
-    # A name that is written together with a number (`ann_roe_4711`) is an account's.
-    return Kind.USER if kind is Kind.NAME and " " not in key and any(map(str.isdigit, key)) else kind
+    return Kind((form["kind"] or b"number").decode()) if form else Kind.NUMBER
 
 
 class Walk:

@@ -30,6 +30,14 @@ def file(
     rules_only: Annotated[
         bool, typer.Option("--rules-only", help="Rules alone: no vocabulary, so no names and places in text.")
     ] = False,
+    pseudonym_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--pseudonym-key",
+            metavar="FILE",
+            help="32 random bytes or more, for profiles with `pseudonym`: the same key, the same pseudonyms.",
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Write over OUT and its report.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +50,9 @@ def file(
     """
     from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - `mask run` does without numpy
     from sluicegate.streams.masking_files import mask_file, named_format  # noqa: PLC0415 - as above
+    from sluicegate.streams.masking_files.pseudonym_key import read_pseudonym_key  # noqa: PLC0415 - as above
 
+    key = None if pseudonym_key is None else read_pseudonym_key(pseudonym_key)
     with bar() as shown:
         shown.say("reading the vocabulary")
         engine = load_engine(words=not rules_only)
@@ -52,6 +62,7 @@ def file(
             engine=engine,
             profile=profile_named(profile),
             file_format=named_format(file_format),
+            pseudonym_key=key,
             replace=replace,
             progress=lambda read, size: shown.update("masking", read, size),
         )

@@ -6,12 +6,14 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from sluicegate.processors.masking.engine.engine import Engine
 from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.surrogates import Surrogates
+from sluicegate.processors.masking.identifiers import Operator
 from sluicegate.processors.masking.profile import Profile
 from sluicegate.schemas.errors import ConfigurationError
 
@@ -39,19 +41,22 @@ def mask_file(
     profile: Profile,
     file_format: FileFormat | None = None,
     secret: bytes | None = None,
+    pseudonym_key: bytes | None = None,
     replace: bool = False,
     progress: Progress = lambda _read, _size: None,
 ) -> Report:
     """Mask `source` into `target` and write the report beside it.
 
     Surrogates derive from `secret`; without one it is drawn, and forgotten when the file is written: nobody can make the same again.
+    Pseudonyms derive from `pseudonym_key`, so that they are the same in every file masked with it.
 
     Raises `RefusedError` when something cannot be read or did not pass the check; then no file is there under either name.
     """
     file_format = file_format or format_of(source)
     _usable(source, target, replace=replace)
     try:
-        return _masked(source, target, engine, profile, file_format, secret, progress)
+        surrogates = _surrogates(profile, secret, pseudonym_key)
+        return _masked(source, target, engine, profile, file_format, surrogates, progress)
     except OSError as error:
         reason = (error.strerror or "unusable").lower()
         raise ConfigurationError(f"`{source}` cannot be masked into `{target}`: {reason}") from None
@@ -63,12 +68,11 @@ def _masked(
     engine: Engine,
     profile: Profile,
     file_format: FileFormat,
-    secret: bytes | None,
+    surrogates: Surrogates,
     progress: Progress,
 ) -> Report:
-    surrogates = Surrogates(secret or secrets.token_bytes(_SECRET_BYTES))
     profile = file_format_profile(profile, file_format)
-    masking = Masking(engine, profile, surrogates)
+    masking = Masking(engine, profile, surrogates, datetime.now(UTC).year)
     checker = Checker(profile, surrogates)
     size = source.stat().st_size
     records = read = batches = 0
@@ -102,6 +106,17 @@ def _masked(
             report_path(target).unlink(missing_ok=True)
             raise
     return report
+
+
+def _surrogates(profile: Profile, secret: bytes | None, pseudonym_key: bytes | None) -> Surrogates:
+    if not profile.uses(Operator.PSEUDONYM):
+        # What is proved under the key of pseudonyms tells that two files have one owner: only where it must.
+        pseudonym_key = None
+    elif pseudonym_key is None:
+        raise ConfigurationError(
+            f"`{profile.name}` makes pseudonyms, which need a key that outlives the file: give --pseudonym-key FILE"
+        )
+    return Surrogates(secret or secrets.token_bytes(_SECRET_BYTES), pseudonym_key=pseudonym_key)
 
 
 def file_format_profile(profile: Profile, file_format: FileFormat) -> Profile:

@@ -71,5 +71,6 @@ def profile_digest(masking: Masking) -> str:
             for path, column in masking.profile.columns
         ],
         [(path, kind.value) for path, kind in masking.profile.keys],
+        masking.profile.subject,
     )
     return hashlib.sha256(repr(said).encode()).hexdigest()

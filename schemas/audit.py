@@ -125,6 +125,7 @@ class AuditEntry(Wire):
     masked: dict[Name, Count] = Field(default_factory=dict)
     reported: Count | None = None
     reasons: tuple[Name, ...] = ()
+    release_id: Name | None = None
     text_length: Count | None = None
     text_digest: Digest | None = None
     supersedes: Name | None = None

@@ -51,7 +51,8 @@ class MaskedBatch(Wire):
 
     `source_digest` is the raw batch's digest, `previous` and `count` are as in the raw batch: who reads a result follows the
     chain to the digest that the outcome names. `masked` counts replaced spans per type; `reported` counts the fields that the
-    profile does not know and that were therefore treated as free text.
+    profile does not know and that were therefore treated as free text. `release_id` is the action by which people released a batch
+    that the look at the bytes had objected to; it takes the place of its `WithheldBatch`.
     """
 
     kind: Literal["masked-batch"] = "masked-batch"
@@ -72,10 +73,14 @@ class MaskedBatch(Wire):
     reported: Count = 0
     source_digest: Digest
     masked_at_ms: Milliseconds
+    release_id: Name | None = None
 
 
 class WithheldBatch(Wire):
-    """In the place of a masked batch: this one did not pass and is in quarantine. Codes only."""
+    """In the place of a masked batch: this one did not pass and is in quarantine. Codes only.
+
+    While `release_id` is set, masking holds it and people decide under that action: a `MaskedBatch` or a notice without it follows.
+    """
 
     kind: Literal["withheld-batch"] = "withheld-batch"
     batch_id: Name
@@ -92,12 +97,14 @@ class WithheldBatch(Wire):
     reasons: tuple[Name, ...]
     source_digest: Digest
     withheld_at_ms: Milliseconds
+    release_id: Name | None = None
 
 
 class QuarantinedBatch(Wire):
     """A batch that did not pass: sealed to the privacy office, with the reasons (codes).
 
-    `sealed` is a libsodium sealed box of the raw batch's exact value under the public key that `recipient` names.
+    `sealed` is a libsodium sealed box of the raw batch's exact value under the public key that `recipient` names. `release_id` is the
+    action by which people are asked whether the masked batch may leave all the same.
     """
 
     kind: Literal["quarantined-batch"] = "quarantined-batch"
@@ -115,3 +122,4 @@ class QuarantinedBatch(Wire):
     sealed: Blob
     source_digest: Digest
     quarantined_at_ms: Milliseconds
+    release_id: Name | None = None

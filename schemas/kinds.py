@@ -13,7 +13,7 @@ from .fields import Wire
 from .grant import Grant
 from .outcome import Outcome
 from .receipt import Claim, Receipt
-from .state import ExportProgress, Pending
+from .state import ExportProgress, HeldExport, Pending
 
 MODELS: Final[Mapping[str, type[Wire]]] = {
     model.model_fields["kind"].default: model
@@ -34,6 +34,7 @@ MODELS: Final[Mapping[str, type[Wire]]] = {
         AuditEntry,
         Pending,
         ExportProgress,
+        HeldExport,
         ExportBatch,
         MaskedBatch,
         WithheldBatch,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from .approval import FrozenRequirement
 from .decision import Choice
-from .fields import Count, Digest, ExecutorName, Milliseconds, Name, Offset, Partition, Wire
+from .fields import Blob, Count, Digest, ExecutorName, Milliseconds, Name, Offset, Partition, Wire
 from .grant import Signed
 
 
@@ -15,7 +15,9 @@ class ExportProgress(Wire):
     """How far one action's result or one standing stream has come through masking; no values.
 
     `next_sequence` is the only batch that may come next, and it must name `last_digest` as its previous one. Once `closed`
-    nothing more is accepted. `source` is who signs, `profile` what the grant or the policy asked for.
+    nothing more is accepted. `source` is who signs, `profile` what the grant or the policy asked for. `sealed_secret` is what
+    its surrogates are made with, encrypted, while it is open: nonce and secretbox. `behind` are the persons behind the action when
+    the chain began, kept where the profile lets people release.
     """
 
     kind: Literal["export-progress"] = "export-progress"
@@ -32,6 +34,27 @@ class ExportProgress(Wire):
     withheld: Count = 0
     closed: bool = False
     updated_ms: Milliseconds
+    sealed_secret: Blob | None = None
+    behind: tuple[Name, ...] = ()
+
+
+class HeldExport(Wire):
+    """A masked batch that does not leave unless people say so: what masking keeps while its `export.release` is decided.
+
+    `action_id` and `action_digest` are that action's, `agent` is masking. `sealed` is the masked batch's exact value under a key of
+    masking, `held_digest` SHA-256 of it. Whatever has become of the action, nothing is held after `until_ms`.
+    """
+
+    kind: Literal["held-export"] = "held-export"
+    action_id: Name
+    lane: Name
+    agent: Name
+    action_digest: Digest
+    held_digest: Digest
+    reasons: tuple[Name, ...]
+    sealed: Blob
+    held_ms: Milliseconds
+    until_ms: Milliseconds
 
 
 class Phase(StrEnum):

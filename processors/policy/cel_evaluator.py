@@ -11,8 +11,8 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from .cel_lint import ROOT, Lint, selected
-from .cel_syntax import parse
+from .cel_lint import ROOT, Lint, selected, tested
+from .cel_syntax import Node, parse
 from .expressions import MISSING_KEY, Bound, Checked, Condition, Failed, Fault, Fused
 
 MAX_CONDITION = 80_000
@@ -101,13 +101,12 @@ class CelEvaluator:
     def fuse(self, conditions: Sequence[str]) -> Fused:
         """Checked conditions as one program that gives the numbers of those that hold.
 
-        Every path that they select is a variable of its own: in a map that is selected from again and again, the engine
+        Paths that they select are variables of their own: in a map that is selected from again and again, the engine
         would look up, and convert, level by level. A path that is not there is an error either way. The newline ends a
         `//` comment at the end of a condition. A condition that compiles alone cannot close the parentheses around it.
         """
         text = f"[{','.join(map(self._truth, conditions))}]"
-        program = self._environment.compile(text)
-        names = {".".join((ROOT, *path)) for path in selected(parse(program.serialize()))}
+        names = _variables(parse(self._environment.compile(text).serialize()))
         variables = {ROOT: _ANY_MAP, **dict.fromkeys(names, cel.Type.DYN)}
         return _CelFused(cel.NewEnv(variables=variables).compile(text), names)
 
@@ -152,6 +151,9 @@ class _CelFused:
         answer = self._program.eval(data=self._variables(facts)).plain_value()
         if not isinstance(answer, list):
             return _failed(answer)
+        # INVARIANT: nothing but truths are taken for truths, whatever the engine makes of a condition.
+        if answer and {*map(type, answer)} != {bool}:
+            return Failed("neither true nor false")
         return [number for number, holds in enumerate(answer) if holds] if True in answer else ()
 
     def _variables(self, facts: Bound) -> dict[str, Any]:
@@ -161,6 +163,19 @@ class _CelFused:
             if type(around) is dict and key in around:
                 found[name] = around[key]
         return found
+
+
+def _variables(tree: Node) -> frozenset[str]:
+    """The names of the paths that may be variables of their own.
+
+    Not what `has()` tests: of a variable of that name the engine gives the value, and false, 0 or nothing would count as not
+    there. And none at all where a key has a dot (in backticks): its path and one through two maps have the same name, and an
+    agent fills both.
+    """
+    read, asked = selected(tree), tested(tree)
+    if any("." in key for path in read | asked for key in path):
+        return frozenset()
+    return frozenset(".".join((ROOT, *path)) for path in read - asked)
 
 
 def _failed(message: object) -> Failed:

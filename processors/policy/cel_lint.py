@@ -145,14 +145,27 @@ def selected(node: Node) -> frozenset[FactPath]:
     path = _dotted(node)
     if path is not None:
         return frozenset(path[:length] for length in range(1, len(path) + 1))
+    return frozenset[FactPath]().union(*map(selected, _parts(node)))
+
+
+def tested(node: Node) -> frozenset[FactPath]:
+    """Every path below `action`, with dots alone, that a tree tests with `has()`."""
+    below = frozenset[FactPath]().union(*map(tested, _parts(node)))
+    match node.shape:
+        case Select(operand, key, True) if (around := _dotted(operand)) is not None:
+            return below | {(*around, key)}
+    return below
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
     match node.shape:
         case Select(operand, _, _):
-            return selected(operand)
+            return (operand,)
         case Call(_, parts) | ListOf(parts):
-            return frozenset[FactPath]().union(*map(selected, parts))
+            return parts
         case Loop(_, over, start, condition, step, result):
-            return frozenset[FactPath]().union(*map(selected, (over, start, condition, step, result)))
-    return frozenset()
+            return (over, start, condition, step, result)
+    return ()
 
 
 def _dotted(node: Node) -> FactPath | None:

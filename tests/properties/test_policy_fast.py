@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,10 +31,16 @@ ATOMS = st.sampled_from(
         "action.arguments['x'] == 1",
         "action.arguments.m['x'] == action.arguments['m'].x",
         "action['arguments'].x == 1",
+        "action.arguments.`m.x` == 1",
+        "action.arguments.`m.m`.x == 1",
+        "action.arguments.m.`x-y` == 'p'",
+        "has(action.arguments.`m.x`)",
         ".action.arguments.x >= 2.5",
         "has(action.arguments.x)",
         "has(action.arguments.m.x)",
         "has(action.arguments.m.m.x)",
+        "has(action.arguments.x) && !action.arguments.x",
+        "has(action.arguments.m) && has(action.arguments.m.x)",
         "has(action.lane)",
         "has(action.arguments)",
         "action.lane == 'p'",
@@ -65,7 +72,7 @@ SCALARS = st.one_of(
     st.sampled_from([2**63, 2**64 - 1, 2**64, -(2**63), 1.0, 2.5, float("nan"), None, True, False]),
     st.sampled_from(["", "p", "q", "é", "\ud800", "2025-06-01T00:00:00Z", "x" * (MAX_TEXT + 1)]),
 )
-NAMES = st.sampled_from(["x", "y", "z", "m", "é"])
+NAMES = st.sampled_from(["x", "y", "z", "m", "m.x", "m.m", "x-y", "é"])
 VALUES = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
@@ -107,6 +114,52 @@ def test_all_rules_in_one_call_match_as_each_alone(
     for arguments in all_arguments:
         projection = project("t", "agent", arguments, lane=lane)
         assert fast.evaluate(projection) == plain.evaluate(projection)
+
+
+@pytest.mark.parametrize("value", [False, 0, 0.0, "", None, [], {}, True, "no", 7])
+def test_what_is_there_is_there_whatever_it_is(value: object) -> None:
+    """Security: a rule that asks whether a fact is there holds also when another one reads that fact."""
+    conditions = {
+        "there": "has(action.arguments.x)",
+        "below": "has(action.arguments.m.x)",
+        "around": "has(action.arguments.m)",
+        "other": "action.arguments.x == 'other' || action.arguments.m.x == 'other'",
+    }
+    assert _denying(conditions, {"x": value, "m": {"x": value}}) == {"there", "below", "around"}
+
+
+def test_what_is_there_and_false_is_not_what_is_false() -> None:
+    """Security: the common way to write `unless it is certainly so`."""
+    conditions = {"open": "has(action.arguments.sealed) && !action.arguments.sealed"}
+    assert _denying(conditions, {"sealed": False}) == {"open"}
+    assert _denying(conditions, {"sealed": True}) == set()
+    assert _denying(conditions, {}) == set()
+
+
+def _denying(conditions: dict[str, str], arguments: dict[str, Any]) -> set[str]:
+    """The rules that hold, asked all at once; each alone says the same."""
+    rules = [{"id": name, "when": one, "effect": "deny"} for name, one in conditions.items()]
+    text = json.dumps({"version": 1, "name": "p", "default": "deny", "rules": rules})
+    projection = project("t", "agent", arguments)
+    verdict = load_policy(text, source="p").evaluate(projection)
+    assert verdict == load_policy(text, source="p", evaluator=_NeverAtOnce()).evaluate(projection)
+    return {name.removeprefix("p/") for name in verdict.rules}
+
+
+def test_a_key_with_a_dot_is_not_the_path_of_the_same_letters() -> None:
+    """Security: what an agent puts beside it does not decide whether a rule that denies holds."""
+    conditions = ["action.arguments.`kind.of` == 'secret'", "action.arguments.kind.of == 'secret'"]
+    rules = [{"id": f"r{number}", "when": one, "effect": "deny"} for number, one in enumerate(conditions)]
+    rules.append({"id": "rest", "effect": "allow"})
+    policy = load_policy(
+        json.dumps({"version": 1, "name": "p", "default": "deny", "rules": rules}), source="p"
+    )
+
+    def matching(arguments: dict[str, Any]) -> tuple[str, ...]:
+        return policy.evaluate(project("t", "agent", arguments)).rules
+
+    assert matching({"kind.of": "secret", "kind": {"of": "no"}}) == ("p/r0", "p/rest")
+    assert matching({"kind.of": "no", "kind": {"of": "secret"}}) == ("p/r1", "p/rest")
 
 
 @given(ARGUMENTS.filter(lambda arguments: arguments is not None))

@@ -1,6 +1,7 @@
 """From settings to the workers of masking: topology, connection, secret, recipient and limits in one `WorkerSpec`."""
 
 import logging
+import secrets
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sluicegate.processors.masking.exports import MaskingTopology
 
 MASKING_KEY: Final = "masking"
-"""The id of the key file whose seed is the secret of all exports. Whoever has it can link surrogates; nothing is signed with it."""
+"""The id of the key file under whose seed the secrets of open exports are kept; nothing is signed with it."""
 
 EVIDENCE: Final = ("exports.masked",)
 """Not `audit`, which the gate writes too: a gate that has worked proves nothing about masking."""
@@ -50,8 +51,9 @@ def masking_topology(
     audit_as_json: bool,  # noqa: FBT001  # a worker process is told by position
 ) -> "MaskingTopology":
     """The topology of masking, made in each worker process; `operators` are public keys by key id."""
-    # Every command imports this module; only a worker needs the detectors (extra `masking`).
+    # Every command imports this module; only a worker needs the engine (extra `masking`).
     from sluicegate.processors.masking.exports import MaskingTopology  # noqa: PLC0415
+    from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415
 
     keys = {key_id: PublicKey.from_text(text) for key_id, text in operators.items()}
     return MaskingTopology(
@@ -60,6 +62,8 @@ def masking_topology(
         __version__,
         decode_base64url(secret),
         Recipient.from_text(privacy_key),
+        load_engine(),
+        secrets.token_bytes,
         skew_ms,
         audit_as_json,
     )

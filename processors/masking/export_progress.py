@@ -26,11 +26,11 @@ _FORMAT: Final = 1
 _HEAD: Final = struct.Struct(">BQ")
 
 
-def progress_key(batch: ExportBatch) -> bytes:
+def progress_key(of: ExportBatch | ExportProgress) -> bytes:
     """Of a result its grant, of a stream its name and source; names are ASCII, so no separator occurs in them."""
-    if batch.grant_id is not None:
-        return f"grant\0{batch.grant_id}".encode()
-    return f"stream\0{batch.stream}\0{batch.source}".encode()
+    if of.grant_id is not None:
+        return f"grant\0{of.grant_id}".encode()
+    return f"stream\0{of.stream}\0{of.source}".encode()
 
 
 def read_progress(stores: StoreReader, batch: ExportBatch) -> ExportProgress | None:

@@ -9,13 +9,13 @@ from sluicegate.processors import audit
 from sluicegate.processors.burial import dead_letter
 from sluicegate.processors.contract import Output, Record
 from sluicegate.processors.events import Reason
-from sluicegate.processors.masking.masking import Masked
 from sluicegate.processors.ruling import Cause
 from sluicegate.schemas import codec
 from sluicegate.schemas.codec import Encoded
 from sluicegate.schemas.envelope import PayloadType, record_headers
 from sluicegate.schemas.export import ExportBatch, MaskedBatch, QuarantinedBatch, WithheldBatch
 
+from .masking import Masked
 from .sealing import Recipient
 
 PROCESSOR: Final = "masking"

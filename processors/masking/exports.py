@@ -5,7 +5,7 @@ Sinks: exports.masked, exports.quarantine, audit, dlq.exports.raw.
 
 ::
 
-    ExportBatch ──► intake ──► place ──► mask ──► check ──► exports.masked
+    ExportBatch ──► intake ──► place ──► mask ──► look ──► exports.masked
                       │          │         └────────┴─────► exports.quarantine (sealed), a notice on exports.masked
                       └──────────┴──► dlq.exports.raw
     every batch ─► audit entry with its leaf
@@ -19,9 +19,6 @@ from sluicegate.processors import audit
 from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import AuthenticBatch, authenticate_batch
-from sluicegate.processors.masking.check import check
-from sluicegate.processors.masking.masking import Unmaskable, mask
-from sluicegate.processors.masking.profile import BUILT_IN, Profile
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
 from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
@@ -29,6 +26,8 @@ from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.state import ExportProgress
 
 from . import export_progress
+from .engine.engine import Engine
+from .engine.surrogates import Surrogates
 from .export_intake import Belongs, Repeated, place
 from .export_progress import put_progress, read_progress
 from .export_records import (
@@ -40,7 +39,11 @@ from .export_records import (
     output,
     put_aside,
 )
-from .sealing import Recipient, derived
+from .export_secrets import Draw, ExportSecrets
+from .masking import Unmaskable, mask
+from .profile import BUILT_IN, Profile
+from .sealing import Recipient
+from .second_look import second_look
 
 LARGEST_BYTES: Final = 4 * 1024 * 1024 - 64 * 1024
 """Of a masked batch: what `exports.masked` accepts, with room for key and headers."""
@@ -52,13 +55,16 @@ MAX_REASONS: Final = 8
 class MaskingTopology(OperatorTables):
     """The masking processor as the runtime drives it. Without state: everything is in the store and the tables.
 
-    `secret` is 32 bytes from which each export's own secret derives; `recipient` is whom quarantined batches are sealed to.
+    `secret` is 32 bytes under which each export's own secret is kept; `recipient` is whom quarantined batches are sealed to;
+    `draw` gives random bytes. `engine` finds what identifies; one topology is driven by one thread at a time.
     """
 
     partitions: int
     code_version: str
     secret: bytes = field(repr=False)
     recipient: Recipient
+    engine: Engine = field(repr=False)
+    draw: Draw = field(repr=False)
     skew_ms: int = 2_000
     audit_as_json: bool = False
 
@@ -121,21 +127,54 @@ class MaskingTopology(OperatorTables):
     def _pass_on(
         self, record: Record, cause: Cause, trusted: AuthenticBatch, progress: ExportProgress, tables: Tables
     ) -> Step:
-        batch, digest = trusted.model, trusted.digest
-        trace = traceparent(record.headers)
-        found = self._mask(trusted, progress.profile, tables, cause.now_ms)
-        facts = {**_facts(trusted), "profile": progress.profile, "result_batches": batch.count}
+        secret, progress = ExportSecrets(self.secret, self.draw).taken(progress)
+        found = self._mask(trusted, progress.profile, tables, secret, cause.now_ms)
         if isinstance(found, _Passed):
-            sent = output("exports.masked", batch, found.encoded, cause, 0, trace)
-            facts |= {"masked": dict(found.counts), "reported": found.reported}
-            ruling = Ruling(Event.BATCH_MASKED, facts, (put_progress(batch, progress),))
-            return self._step(record, cause, ruling, (sent,))
-        facts["reasons"] = found
+            return self._let_out(record, cause, trusted, progress, found)
+        return self._withhold(record, cause, trusted, progress, found)
+
+    def _let_out(
+        self,
+        record: Record,
+        cause: Cause,
+        trusted: AuthenticBatch,
+        progress: ExportProgress,
+        passed: "_Passed",
+    ) -> Step:
+        """The masked batch to who reads the result."""
+        batch, trace = trusted.model, traceparent(record.headers)
+        facts = {
+            **_facts(trusted),
+            "profile": progress.profile,
+            "result_batches": batch.count,
+            "masked": dict(passed.counts),
+            "reported": passed.reported,
+        }
+        ruling = Ruling(Event.BATCH_MASKED, facts, (put_progress(batch, progress),))
+        sent = output("exports.masked", batch, passed.encoded, cause, 0, trace)
+        return self._step(record, cause, ruling, (sent,))
+
+    def _withhold(
+        self,
+        record: Record,
+        cause: Cause,
+        trusted: AuthenticBatch,
+        progress: ExportProgress,
+        reasons: tuple[str, ...],
+    ) -> Step:
+        """The raw batch to the privacy office, a notice to who reads the result."""
+        batch, digest, trace = trusted.model, trusted.digest, traceparent(record.headers)
+        facts = {
+            **_facts(trusted),
+            "profile": progress.profile,
+            "result_batches": batch.count,
+            "reasons": reasons,
+        }
         sealed = self.recipient.seal(trusted.signed.value, self.secret, digest)
         kept = encode_quarantined(
-            batch, digest, progress.profile, found, self.recipient, sealed, cause.now_ms
+            batch, digest, progress.profile, reasons, self.recipient, sealed, cause.now_ms
         )
-        told = encode_withheld(batch, digest, progress.profile, found, cause.now_ms)
+        told = encode_withheld(batch, digest, progress.profile, reasons, cause.now_ms)
         withheld = progress.model_copy(update={"withheld": progress.withheld + 1})
         ruling = Ruling(Event.BATCH_WITHHELD, facts, (put_progress(batch, withheld),))
         outputs = (
@@ -155,27 +194,25 @@ class MaskingTopology(OperatorTables):
         return Step(ruling.puts, (*outputs, entry_output(entry, str(partition), as_json=self.audit_as_json)))
 
     def _mask(
-        self, trusted: AuthenticBatch, name: str, tables: Tables, now_ms: int
+        self, trusted: AuthenticBatch, name: str, tables: Tables, secret: bytes, now_ms: int
     ) -> "_Passed | tuple[str, ...]":
         """The masked batch, or why it does not leave."""
         profile = BUILT_IN.get(name) or tables.profiles.get(name)
         if profile is None:
             return ("unknown-profile",)
-        batch = trusted.model
-        secret = derived(self.secret, "export", (batch.grant_id or batch.stream or "").encode())
         try:
-            return self._looked_at(trusted, profile, secret, now_ms)
+            return self._looked_at(trusted, profile, Surrogates(secret), now_ms)
         except Exception:  # noqa: BLE001  # INVARIANT: whatever an engine does with hostile bytes, they do not leave
             return ("engine-error",)
 
     def _looked_at(
-        self, trusted: AuthenticBatch, profile: Profile, secret: bytes, now_ms: int
+        self, trusted: AuthenticBatch, profile: Profile, surrogates: Surrogates, now_ms: int
     ) -> "_Passed | tuple[str, ...]":
         batch = trusted.model
-        masked = mask(batch.media_type, batch.body, profile, secret)
+        masked = mask(batch.media_type, batch.body, profile, surrogates, self.engine)
         if isinstance(masked, Unmaskable):
-            return masked.reasons[:MAX_REASONS] or ("unmaskable",)
-        reasons = check(batch.media_type, batch.body, masked.body, profile, secret)
+            return masked.reasons[:MAX_REASONS]
+        reasons = second_look(batch.media_type, batch.body, masked.body, profile, surrogates)
         if reasons:
             return reasons[:MAX_REASONS]
         encoded = encode_masked(batch, trusted.digest, profile.name, masked, now_ms)

@@ -10,6 +10,7 @@
 Both run over the same topics in memory; only the topics are.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,6 +28,7 @@ from sluicegate.schemas.export import CarriedGrant, ExportBatch, MaskedBatch, Qu
 from sluicegate.schemas.fields import encode_base64url
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.keys import PrivateKey
+from sluicegate.streams.masking_engine import load_engine
 
 from .driver import TopologyDriver
 from .gate_driver import DEPLOYMENT, GateDriver, seeded_key
@@ -53,7 +55,10 @@ class MaskingDriver:
         self.gate = GateDriver(policy, partitions=partitions)
         trust = Trust(DEPLOYMENT, {self.gate.operator.key_id: self.gate.operator.public})
         self.recipient: Recipient = recipient_of(PRIVACY_KEY)
-        self.topology = MaskingTopology(trust, partitions, "test", _SECRET, self.recipient)
+        self._draws = 0
+        self.topology = MaskingTopology(
+            trust, partitions, "test", _SECRET, self.recipient, load_engine(), self._drawn
+        )
         self.driver: TopologyDriver[Tables] = TopologyDriver(
             self.topology, partitions=partitions, log=self.gate.driver.log, evidence=("exports.masked",)
         )
@@ -179,6 +184,11 @@ class MaskingDriver:
     def entries(self, event: str | None = None) -> list[AuditEntry]:
         """The entries that masking wrote."""
         return [entry for entry in self.gate.entries(event) if entry.processor == "masking"]
+
+    def _drawn(self, size: int) -> bytes:
+        """Other bytes each time, and the same in each run of a test."""
+        self._draws += 1
+        return hashlib.shake_128(b"%d" % self._draws).digest(size)
 
     def _record_of(self, grant: Grant) -> Record:
         topic = f"execution.{grant.executor}"

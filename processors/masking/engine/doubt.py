@@ -1,4 +1,4 @@
-"""What no rule explained and nobody should see in a file: any @, any long number, anything shaped like a date, an address or a link.
+"""What no rule explained and nobody should see: any @, any long number, anything shaped like a date, an address, an account or a link.
 
 Coarser than the rules, and the last stage: a file is refused whole when the check finds such a thing in it, so it is masked instead.
 Codes that the rules know to be harmless (of procedures, of drugs) go too when they are long numbers.
@@ -16,6 +16,7 @@ from sluicegate.processors.masking.identifiers import Kind
 from .batch import TextBatch
 from .kinds import CODES
 from .span_table import SpanTable, Stage
+from .surrogates import FORM
 
 _MONTH: Final = rb"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _DAY: Final = rb"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{2})"
@@ -65,6 +66,13 @@ def _first_digits(text: bytes) -> list[int]:
     return starts
 
 
+def _foreign_forms(text: bytes) -> Iterator[tuple[int, int, Kind]]:
+    """Surrogates of another export, which would link both; this export's own are not seen here."""
+    for form in FORM.finditer(text):
+        if form["token"] is not None or form["day"] is not None:
+            yield form.start(), form.end(), Kind((form["kind"] or b"date").decode())
+
+
 def _accounts(text: bytes, firsts: list[int]) -> Iterator[tuple[int, int, Kind]]:
     """Names of accounts: `ann_roe_4711`, `ann.roe1990`."""
     for start in firsts:
@@ -75,6 +83,8 @@ def _accounts(text: bytes, firsts: list[int]) -> Iterator[tuple[int, int, Kind]]
 
 
 def _shaped(text: bytes) -> Iterator[tuple[int, int, Kind]]:
+    if b"<" in text:
+        yield from _foreign_forms(text)
     firsts = _first_digits(text)
     yield from _accounts(text, firsts)
     found = (match for start in firsts if (match := _DIGITS.match(text, start)))

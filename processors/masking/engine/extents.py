@@ -118,6 +118,7 @@ _MEASURE: Final = re.compile(
 )
 _YEARS: Final = re.compile(rb"(?:19|20)[0-9]{2}[ \-](?:19|20)[0-9]{2}\Z")
 _GROUPS: Final = re.compile(rb"[0-9]{2,6}(?:[ .\-][0-9]{2,6}){2,6}(?![0-9])")
+_WHOLE: Final = re.compile(rb"[0-9]{2}\.\Z")
 _FEWEST_PHONE_DIGITS: Final = 7
 _MOST_PHONE_DIGITS: Final = 17
 _FEWEST_LABELLED: Final = 5
@@ -156,6 +157,11 @@ def _phone(text: bytes, start: int, end: int, fewest: int) -> Extent | None:
     if found is None or _digits(found[0]) < fewest or _is_coded(text, start):
         return None
     return (start, max(end, _trimmed(text, start, found.end(), b" .-/")), None, None)
+
+
+def phone_run(text: bytes, start: int, end: int) -> Extent | None:
+    """Ten digits on end, unless they are the fraction of a number (`868661.5575000001`)."""
+    return None if _WHOLE.search(text, max(0, start - 3), start) else (start, end, None, None)
 
 
 def local_phone(text: bytes, start: int, end: int) -> Extent | None:

@@ -68,7 +68,7 @@ _REACH: Final = (
     Rule("mac", Kind.DEVICE, r"\b[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){5}\b", None, 95),
     Rule("mac-dotted", Kind.DEVICE, r"\b[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\b", None, 90),
     Rule("phone", Kind.PHONE, rf"(?:\+?\b1[ .\-]{{0,2}})?(?:\([0-9]{{3}}\)[ .\-]?|\b[0-9]{{3}}[ .\-/])[0-9]{{3}}[ .\-]?[0-9]{{4}}\b{_EXTENSION}", None, 90),
-    Rule("phone-run", Kind.PHONE, rf"\b1?[2-9][0-9]{{2}}[2-9][0-9]{{6}}\b{_EXTENSION}", None, 60),
+    Rule("phone-run", Kind.PHONE, rf"\b1?[2-9][0-9]{{2}}[2-9][0-9]{{6}}\b{_EXTENSION}", extents.phone_run, 60),
     Rule("phone-abroad", Kind.PHONE, r"\+ ?\(?[0-9]", extents.phone, 90),
     Rule("phone-00", Kind.PHONE, r"\b00[1-9][0-9]", extents.phone, 80),
     Rule("phone-area", Kind.PHONE, r"\([0-9]{2,5}\) ?[0-9]{2}", extents.phone, 80, yields=True),

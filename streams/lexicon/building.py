@@ -16,7 +16,7 @@ from sluicegate.processors.masking.engine.lexicon import PHRASE_LENGTHS, HashTab
 from . import sources
 from .vocabulary import STATES_BY_SHORT_NAME, VOCABULARY
 
-BUILDER_VERSION: Final = 2
+BUILDER_VERSION: Final = 3
 """Part of the cache's key: raise it when the same packages give other classes."""
 
 # Frequencies are logarithms of occurrences in 10**12 words, as of Google Books (`sources.frequencies`).
@@ -187,7 +187,9 @@ def _add_clinical(made: Draft, common: set[str], names: set[str], places: set[st
 
 def compiled(made: Draft) -> Lexicon:
     """The tables of a draft, and the digest of their content."""
-    words = sorted(word for word, classes in made.words.items() if classes)
+    # Of words that want one slot the last has it: an everyday word is found at once.
+    listed = sorted(word for word, classes in made.words.items() if classes)
+    words = sorted(listed, key=lambda word: bool(made.words[word] & Word.VERY_COMMON))
     classes = np.array([made.words[word] for word in words], np.uint64)
     table = HashTable.of(word_hashes(words), classes)
     phrases = {length: _phrase_table(made, length) for length in PHRASE_LENGTHS}

@@ -13,6 +13,7 @@ from sluicegate.processors.masking.engine.hashing import token_hashes, word_hash
 from sluicegate.processors.masking.engine.lexicon import PHRASE_LENGTHS, HashTable, Lexicon
 from sluicegate.processors.masking.engine.span_table import SpanTable
 from sluicegate.processors.masking.engine.tokens import Tokens
+from sluicegate.processors.masking.engine.words import Words
 
 _TEXT = st.text(
     st.one_of(
@@ -56,6 +57,23 @@ def test_hash_of_a_word_is_the_hash_in_text(words: list[str], shift: int) -> Non
     hashes = token_hashes(tokens.codes, tokens.starts, tokens.ends)
     alone = word_hashes(words)
     assert np.array_equal(hashes, np.concatenate([alone, alone]))
+
+
+@given(st.lists(st.text("aZyB70é\u5f20", min_size=1, max_size=200), min_size=1, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_letters_of_a_word(drawn: list[str]) -> None:
+    """What a word holds is asked eight bytes at a time, and is what each of its bytes says, however long it is."""
+    batch = TextBatch.of_texts([" ".join(drawn)])
+    tokens = Tokens.of(batch)
+    words = Words(batch, tokens, _EMPTY, np.zeros(len(tokens), bool))
+    alone = [batch.text[a:b] for a, b in zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)]
+    for asked, pattern in (
+        (~words.letters, rb"[0-9]"),
+        (~words.number, rb"[^0-9]"),
+        (words.small, rb"[a-z\x80-\xff]"),
+        (words.with_vowel(np.arange(len(tokens))), rb"(?i)[aeiouy\x80-\xff]"),
+    ):
+        assert asked.tolist() == [re.search(pattern, word) is not None for word in alone]
 
 
 @given(_ROWS)

@@ -116,17 +116,18 @@ def _piece(batch: TextBatch, start: int, end: int) -> TextBatch:
 
 def covered(tokens: Tokens, spans: SpanTable) -> Mask:
     """Words that lie in spans, or partly."""
-    first = np.searchsorted(tokens.ends, np.sort(spans.start), "right")
-    last = np.searchsorted(tokens.starts, np.sort(spans.end), "left")
-    room = len(tokens) + 1
-    inside: Mask = np.cumsum(np.bincount(first, minlength=room) - np.bincount(last, minlength=room))[:-1] > 0
+    first = np.searchsorted(tokens.ends, spans.start, "right")
+    sizes = np.maximum(np.searchsorted(tokens.starts, spans.end, "left") - first, 0)
+    inside = np.zeros(len(tokens), bool)
+    # The words of all spans, one after the other: the first of each span, and so many steps on.
+    inside[np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))] = True
     return inside
 
 
 def kinds_of_words(words: Words, *, without: Collection[str] = frozenset()) -> NDArray[np.uint8]:
     """For each word the code of its kind plus one, or 0: left alone."""
     kept = np.zeros(len(words), bool) if EPONYM_GUARD in without else eponyms(words)
-    standing = Standing(words, kept, np.zeros(len(words), bool))
+    standing = Standing(words, kept, np.zeros(len(words), bool), ~words.covered)
     kinds = np.zeros(len(words), np.uint8)
     caseless = bool(words.caseless.any())
     # Named words, as many as there were when a rule last looked: it finds nothing more while there are no others.
@@ -154,17 +155,15 @@ def _round(
 ) -> bool:
     """Apply rules in order; whether they found a word that was not found before."""
     before = standing.count
-    free = ~words.covered
     for one in rules:
         last = seen.get(one.name)
         if last is not None and (one.once or last == standing.count):
             continue
         seen[one.name] = standing.count
-        new = np.flatnonzero(one.finds(words, standing) & ~standing.named & free)
+        new = np.flatnonzero(one.finds(words, standing) & standing.free)
         if len(new):
             kinds[new] = CODES[one.kind] + 1
-            standing.named[new] = True
-            standing.count += len(new)
+            standing.add(new)
     return standing.count > before
 
 

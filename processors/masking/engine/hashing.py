@@ -1,7 +1,7 @@
 """A 64-bit name for every word: equal words, whatever their case, have equal hashes, in text and in the lexicon.
 
-The hash of bytes `b` is `mix(sum(CODE[b[j]] * BASE ** j))` modulo 2**64, so that prefix sums over a whole buffer give those of all its
-words at once. It tells words apart; it hides nothing and protects against nobody.
+Words are read eight bytes at a time. One of up to eight bytes has a hash that no other such word has (each step can be undone); a longer
+one mixes its eights one by one. A hash tells words apart; it hides nothing and protects against nobody.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch import Bytes, Offsets
+from .eights import Eights, small_letters
 from .folding import fold_word
 
 Hashes = NDArray[np.uint64]
@@ -18,47 +19,25 @@ Hashes = NDArray[np.uint64]
 LONGEST: Final = 64
 """Bytes of a word that count; no word of a lexicon is that long."""
 
-_CHUNK: Final = 1 << 16
-_BASE: Final = 0x9E3779B97F4A7C15
-_MIX: Final = 0xD6E8FEB86659FD93
-_MASK: Final = (1 << 64) - 1
-_CASE: Final = ord("a") - ord("A")
-
-
-def _splitmix(seed: int) -> int:
-    """The generator of Steele, Lea and Flood (2014): 64 bits that look random."""
-    state = (seed + 1) * _BASE & _MASK
-    state = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & _MASK
-    state = (state ^ state >> 27) * 0x94D049BB133111EB & _MASK
-    return state ^ state >> 31
-
-
-def _powers(base: int) -> Hashes:
-    powers = np.full(_CHUNK + LONGEST + 1, base, np.uint64)
-    powers[0] = 1
-    return np.multiply.accumulate(powers)
-
-
-_CODES: Final = np.array([_splitmix(code) for code in range(256)], np.uint64)
-_CODES[ord("A") : ord("Z") + 1] = _CODES[ord("A") + _CASE : ord("Z") + _CASE + 1]
-_POWERS: Final = _powers(_BASE)
-_INVERSES: Final = _powers(pow(_BASE, -1, 1 << 64))
+_BASE: Final = np.uint64(0x9E3779B97F4A7C15)
+_MIX: Final = np.uint64(0xD6E8FEB86659FD93)
+_UPPER_HALF: Final = np.uint64(32)
+_UPPER_PART: Final = np.uint64(29)
 
 
 def token_hashes(codes: Bytes, starts: Offsets, ends: Offsets) -> Hashes:
-    """The hash of `codes[starts[i] : ends[i]]` for every `i`; starts must ascend and lie before their ends."""
-    ends = np.minimum(ends, starts + LONGEST)
-    hashes = np.empty(len(starts), np.uint64)
-    first = 0
-    while first < len(starts):
-        last = int(np.searchsorted(starts, starts[first] + _CHUNK))
-        begin, end = int(starts[first]), int(ends[last - 1])
-        sums = np.zeros(end - begin + 1, np.uint64)
-        np.cumsum(_CODES[codes[begin:end]] * _POWERS[: end - begin], out=sums[1:])
-        places = starts[first:last] - begin
-        hashes[first:last] = (sums[ends[first:last] - begin] - sums[places]) * _INVERSES[places]
-        first = last
-    return _mixed(hashes)
+    """The hash of `codes[starts[i] : ends[i]]` for every `i`."""
+    lengths = (ends - starts).astype(np.int32)
+    eights = Eights.of(codes)
+    return hashes_of_eights(eights, eights.first(starts, lengths), starts, lengths)
+
+
+def hashes_of_eights(eights: Eights, first: Hashes, starts: Offsets, lengths: NDArray[np.int32]) -> Hashes:
+    """The same, told the first eight bytes of each word."""
+    hashes = _mixed(small_letters(first) * _BASE)
+    for which, more in eights.further(starts, lengths, LONGEST):
+        hashes[which] = _mixed(hashes[which] * _BASE + small_letters(more))
+    return hashes
 
 
 def word_hashes(words: Sequence[str]) -> Hashes:
@@ -75,12 +54,12 @@ def phrase_hashes(words: Sequence[Hashes]) -> Hashes:
     """The hashes of phrases: element `i` names the phrase of `words[0][i]`, `words[1][i]`, ..."""
     hashes = words[0]
     for word in words[1:]:
-        hashes = _mixed(hashes * np.uint64(_BASE) + word)
+        hashes = _mixed(hashes * _BASE + word)
     return hashes
 
 
 def _mixed(hashes: Hashes) -> Hashes:
-    hashes ^= hashes >> np.uint64(32)
-    hashes *= np.uint64(_MIX)
-    hashes ^= hashes >> np.uint64(29)
+    hashes ^= hashes >> _UPPER_HALF
+    hashes *= _MIX
+    hashes ^= hashes >> _UPPER_PART
     return hashes

@@ -15,7 +15,7 @@ Classes = NDArray[np.uint64]
 PHRASE_LENGTHS: Final = (2, 3, 4)
 _INDEX_BITS: Final = 16
 _INDEX: Final = np.uint64((1 << _INDEX_BITS) - 1)
-_ROOM: Final = 1.6
+_ROOM: Final = 2.5
 _SMALLEST_BITS: Final = 4
 
 

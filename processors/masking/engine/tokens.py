@@ -8,11 +8,20 @@ from numpy.typing import NDArray
 
 from .batch import Bytes, Offsets, TextBatch
 
-_LETTER_OR_DIGIT: Final = np.zeros(256, bool)
-_LETTER_OR_DIGIT[ord("a") : ord("z") + 1] = True
-_LETTER_OR_DIGIT[ord("A") : ord("Z") + 1] = True
-_LETTER_OR_DIGIT[ord("0") : ord("9") + 1] = True
-_LETTER_OR_DIGIT[0x80:] = True  # letters of scripts without capitals; what else there was is folded
+_TEN: Final = np.uint8(10)
+_LETTERS: Final = np.uint8(26)
+_ZERO: Final = np.uint8(ord("0"))
+_SMALL_A: Final = np.uint8(ord("a"))
+_TO_SMALL: Final = np.uint8(ord("a") - ord("A"))
+_BEYOND_ASCII: Final = np.uint8(0x80)  # letters of scripts without capitals; what else there was is folded
+
+
+def _letter_or_digit(codes: Bytes) -> NDArray[np.bool_]:
+    # Differences below zero wrap around, so one comparison is a range; a table would be read byte by byte.
+    inside = (codes | _TO_SMALL) - _SMALL_A < _LETTERS
+    inside |= codes - _ZERO < _TEN
+    inside |= codes >= _BEYOND_ASCII
+    return inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +38,7 @@ class Tokens:
         codes = batch.codes
         if not len(codes):
             return cls(codes, np.zeros(0, np.int64), np.zeros(0, np.int64))
-        inside: NDArray[np.bool_] = np.take(_LETTER_OR_DIGIT, codes)
+        inside = _letter_or_digit(codes)
         edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
         if inside[0]:
             edges = np.concatenate((np.zeros(1, np.int64), edges))

@@ -4,8 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from sluicegate.processors.masking.identifiers import Kind
 
+from .batch import Offsets
 from .kinds import SpanKind
 from .lexicon import Word
 from .words import Mask, Words
@@ -18,9 +21,17 @@ class Standing:
     w: Words
     kept: Mask
     named: Mask
-    """Standing so far, by any rule; the driver adds to it."""
+    """Found so far, by any rule."""
+    free: Mask
+    """Neither named nor found by another stage."""
     count: int = 0
     """How many are named."""
+
+    def add(self, words: Offsets) -> None:
+        """Name words that are free."""
+        self.named[words] = True
+        self.free[words] = False
+        self.count += len(words)
 
     @cached_property
     def strong(self) -> Mask:
@@ -33,7 +44,10 @@ class Standing:
         """In no list at all; without a vowel it is an abbreviation."""
         w = self.w
         listed = w.explained | w.name | w.has(Word.EPONYM | Word.PLACE | Word.STATE)
-        return w.letters & ~listed & (w.lengths > 1) & w.vowel & ~self.kept
+        unknown: Mask = w.letters & ~listed & (w.lengths > 1) & ~self.kept
+        which = np.flatnonzero(unknown)  # few: only their letters are looked at
+        unknown[which] = w.with_vowel(which)
+        return unknown
 
     @cached_property
     def place(self) -> Mask:

@@ -4,6 +4,7 @@ Everything is an array with one element a word. `before` and `after` look at nei
 space between) is for the gap flags to say, so rules combine both.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -12,22 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch import Bytes, Offsets, TextBatch
-from .hashing import Hashes, token_hashes
+from .eights import Eight, Eights, Rest, has_digit, has_other, has_small, has_vowel
+from .hashing import Hashes, hashes_of_eights
 from .lexicon import Classes, Lexicon, Word
 from .tokens import Tokens
 
 Mask = NDArray[np.bool_]
 
-_DIGIT: Final = 1
-_NO_DIGIT: Final = 2
-_SMALL: Final = 4
-_VOWEL: Final = 8
-_HOLDS: Final = np.zeros(256, np.uint8)
-_HOLDS[ord("0") : ord("9") + 1] = _DIGIT
-_HOLDS[ord("A") : ord("Z") + 1] = _NO_DIGIT
-_HOLDS[ord("a") : ord("z") + 1] = _NO_DIGIT | _SMALL
-_HOLDS[0x80:] = _NO_DIGIT | _SMALL | _VOWEL
-_HOLDS[np.frombuffer(b"aeiouyAEIOUY", np.uint8)] |= _VOWEL
 _GLUE: Final = np.zeros(256, bool)
 _GLUE[np.frombuffer(b"-/_.#", np.uint8)] = True
 _UNCASED: Final = 0x80
@@ -102,12 +94,15 @@ class Words:
     @cached_property
     def hashes(self) -> Hashes:
         """The 64-bit name of each word."""
-        return token_hashes(self.tokens.codes, self.tokens.starts, self.tokens.ends)
+        return hashes_of_eights(self._eights, self._first_eight, self.tokens.starts, self.lengths)
 
     @cached_property
     def classes(self) -> Classes:
         """What the lexicon says of each word; nothing of one with digits."""
-        return np.where(self.letters, self.lexicon.words.classes(self.hashes), np.uint64(0))
+        classes = np.zeros(len(self), np.uint64)
+        which = np.flatnonzero(self.letters)
+        classes[which] = self.lexicon.words.classes(self.hashes[which])
+        return classes
 
     @cached_property
     def name(self) -> Mask:
@@ -137,20 +132,35 @@ class Words:
         return (self.tokens.ends - self.tokens.starts).astype(np.int32)
 
     @cached_property
-    def _holds(self) -> Bytes:
-        """What kinds of characters are in each word; those of the gaps count nothing."""
-        kinds: Bytes = np.bitwise_or.reduceat(np.take(_HOLDS, self.tokens.codes), self.tokens.starts)
-        return kinds
+    def _eights(self) -> Eights:
+        return Eights.of(self.tokens.codes)
 
     @cached_property
-    def vowel(self) -> Mask:
-        """A vowel in it, or `y`, or a letter of another script."""
-        return np.asarray((self._holds & _VOWEL) != 0)
+    def _first_eight(self) -> Eight:
+        return self._eights.first(self.tokens.starts, self.lengths)
+
+    @cached_property
+    def _rest(self) -> Rest:
+        return self._eights.rest(self.tokens.starts, self.lengths)
+
+    def _holds(self, asked: Callable[[Eight], Mask]) -> Mask:
+        """Words of which any eight bytes hold what is asked of eight bytes."""
+        held = asked(self._first_eight)
+        held[self._rest.longer] |= self._rest.any(asked(self._rest.eights))
+        return held
+
+    def with_vowel(self, which: Offsets) -> Mask:
+        """Whether these words have a vowel in them, or `y`, or a letter of another script."""
+        starts, lengths = self.tokens.starts[which], self.lengths[which]
+        held = has_vowel(self._eights.first(starts, lengths))
+        rest = self._eights.rest(starts, lengths)
+        held[rest.longer] |= rest.any(has_vowel(rest.eights))
+        return held
 
     @cached_property
     def small(self) -> Mask:
-        """A small letter in it."""
-        return np.asarray((self._holds & _SMALL) != 0)
+        """A small letter in it, or one of another script."""
+        return self._holds(has_small)
 
     @cached_property
     def first_codes(self) -> Bytes:
@@ -160,12 +170,12 @@ class Words:
     @cached_property
     def letters(self) -> Mask:
         """No digit in it."""
-        return np.asarray((self._holds & _DIGIT) == 0)
+        return ~self._holds(has_digit)
 
     @cached_property
     def number(self) -> Mask:
         """Nothing but digits."""
-        return np.asarray((self._holds & _NO_DIGIT) == 0)
+        return ~self._holds(has_other)
 
     @cached_property
     def capital(self) -> Mask:

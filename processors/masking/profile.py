@@ -45,6 +45,7 @@ class Profile:
         rules: the paragraph of law behind a kind, where the file names one.
         extends: the built-in profile it starts from and ranks with, if any.
         subject: paths of the fields that say whose record it is, names without stars; the first that is there counts.
+        releases: whether people are asked to release a batch that was masked and that the look at the bytes objected to.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Profile:
     rules: Mapping[Kind, str]
     extends: str | None = None
     subject: tuple[str, ...] = ()
+    releases: bool = False
 
     def operator(self, kind: Kind) -> Operator:
         """What happens to an identifier of this kind."""
@@ -88,6 +90,7 @@ def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
         rules={**base.rules, **said.rules},
         extends=said.extends,
         subject=said.subject or base.subject,
+        releases=said.releases,
     )
 
 

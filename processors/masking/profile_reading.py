@@ -14,7 +14,7 @@ from sluicegate.schemas.errors import ConfigurationError, PolicyError
 
 from .identifiers import Kind, Operator, Reading
 
-_FIELDS: Final = ("version", "name", "why", "extends", "kinds", "columns", "keys", "subject")
+_FIELDS: Final = ("version", "name", "why", "extends", "kinds", "columns", "keys", "subject", "release")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SUBJECT: Final = re.compile(r"(\$\.)?[^\s.*$]+(\.[^\s.*$]+)*")
 _PATH: Final = re.compile(r"(\$\.)?(\*?[^\s.*$]+\*?|\*)(\.(\*?[^\s.*$]+\*?|\*))*")
@@ -26,6 +26,8 @@ _NEVER_THERE: Final = {
     Operator.SHIFT: "leaves day and month (45 CFR 164.514(b)(2)(i)(C)); write `year` or `tag`",
 }
 """What a profile that claims Safe Harbor cannot do."""
+_RELEASE: Final = ("never", "withheld")
+"""Whether people may be asked to release what the look at the bytes objected to."""
 _HOLDS: Final = (*(reading.value for reading in Reading), "drop", *_KINDS)
 
 
@@ -40,6 +42,7 @@ class Said:
     columns: tuple[tuple[str, Kind | Reading, Operator | None], ...] = ()
     keys: tuple[tuple[str, Kind], ...] = ()
     subject: tuple[str, ...] = ()
+    releases: bool = False
 
 
 def read_profile(text: str, *, source: str, extendable: tuple[str, ...]) -> Said:
@@ -63,6 +66,7 @@ def _read(root: Section, extendable: tuple[str, ...]) -> Said:
         root.problem(root.get("name"), f"`{said.name}` is built in; choose another name and extend it")
     said.extends = root.choice("extends", extendable, required=bool(extendable) and root.get("kinds") is None)
     said.subject = tuple(_read_subject(root))
+    said.releases = root.choice("release", _RELEASE) == _RELEASE[1]
     for name, node in root.section("kinds", _KINDS).names():
         _read_kind(root, Kind(name), node, said)
     columns = (_read_column(root, path, node, said) for path, node in root.section("columns", None).names())

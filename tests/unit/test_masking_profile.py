@@ -138,3 +138,13 @@ def test_every_operator_can_be_said_of_a_kind_and_of_a_column() -> None:
     assert "one export" in becomes["column", "mrn2"]
     assert ("subject", "patient.id") in becomes
     assert any("pseudonym" in warning for warning in warnings(said))
+
+
+def test_only_a_profile_that_says_so_lets_people_release() -> None:
+    """`release` is `never` unless written; no built-in profile releases, and extending one takes nothing over."""
+    assert not any(profile.releases for profile in BUILT_IN.values())
+    assert not load_profile(HEAD, source="x").releases
+    assert not load_profile(HEAD + "release: never\n", source="x").releases
+    assert load_profile(HEAD + "release: withheld\n", source="x").releases
+    with pytest.raises(ConfigurationError, match="release"):
+        load_profile(HEAD + "release: always\n", source="x")

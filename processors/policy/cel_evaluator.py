@@ -135,10 +135,13 @@ class _CelCondition:
 
     def holds(self, facts: Bound) -> bool | Failed:
         value = self._program.eval(data=facts)
-        answer = value.plain_value()
-        if isinstance(answer, bool):
-            return answer
-        return _failed(answer) if value.type().name() == "ERROR" else Failed("neither true nor false")
+        kind = value.type().name()
+        if kind == "ERROR":
+            return _failed(value.plain_value())
+        # INVARIANT: null is never asked for: the engine gives its None away without having one, and a process ends when the
+        # last is gone.
+        answer = value.plain_value() if kind == "BOOL" else None
+        return answer if isinstance(answer, bool) else Failed("neither true nor false")
 
 
 class _CelFused:

@@ -74,11 +74,13 @@ def _advised(problem: str) -> str:
 
 
 def _check_keys(root: Node, findings: Findings) -> None:
-    """Every key is text, and no map has the same key twice."""
+    """Every key is text, no map has the same key twice, and all text is made of characters."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, SequenceNode):
+        if isinstance(node, ScalarNode):
+            _check_text(node, findings)
+        elif isinstance(node, SequenceNode):
             waiting.extend(node.value)
         elif isinstance(node, MappingNode):
             keys = [key for key, _ in node.value]
@@ -87,10 +89,24 @@ def _check_keys(root: Node, findings: Findings) -> None:
             for key in keys:
                 if not isinstance(key, ScalarNode):
                     findings.add(place_of(key), "", "a key must be text; write a plain word before the colon")
+                elif not _check_text(key, findings):
+                    continue
                 elif key.value in seen:
                     findings.add(place_of(key), "", f"`{key.value}` is there twice; remove one of them")
                 else:
                     seen.add(key.value)
+
+
+def _check_text(node: ScalarNode, findings: Findings) -> bool:
+    r"""Whether text is Unicode: YAML lets `"\ud800"` name half a character, which no record and no engine takes."""
+    try:
+        str(node.value).encode()
+    except UnicodeEncodeError:
+        findings.add(
+            place_of(node), "", "not a character; `\\ud800` to `\\udfff` stand for none, write it out"
+        )
+        return False
+    return True
 
 
 def place_of(node: Node) -> Place:

@@ -45,6 +45,8 @@ PIECES = st.sampled_from(
         "null",
         "~",
         "\x00",
+        '"\\ud800"',
+        "\\udfff",
     ]
 ) | st.sampled_from(
     ["a", "é", "action", "true", "?", "//", "(", ")", ".", "+", "%", "<<: ", "#", "---", "..."]
@@ -72,3 +74,19 @@ def test_the_undamaged_file_loads() -> None:
     assert load(SEED).name == "p"
     with pytest.raises(PolicyError):
         load(SEED[:-20])
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        """{id: r, effect: deny, when: "action.arguments.x == '\\ud800'"}""",
+        """{id: r, effect: deny, why: "\\ud800"}""",
+        """{id: r, effect: deny, on: ["\\udc00"]}""",
+        """{"\\ud800": r, "\\ud800": r}""",
+    ],
+)
+def test_half_a_character_is_refused_where_it_stands(where: str) -> None:
+    """YAML can name one; no record can hold it, and the engine takes none: a gate would stop at it."""
+    with pytest.raises(PolicyError, match=r"\Ap\.yaml:5:\d+: not a character; ") as refused:
+        load(f"version: 1\nname: p\ndefault: deny\nrules:\n  - {where}\n", source="p.yaml")
+    str(refused.value).encode()

@@ -1,66 +1,64 @@
-"""Masking engine: free text to masked text by stages, on drawn notes; the usual analyser beside it where it is installed.
+"""Masking engine: speed of each stage and of all with the verifier, tables, processes, vocabulary; then scores, beside another analyser.
 
-Seconds of processor time of one thread per megabyte of text. Rows of about 750 bytes, 1,024 a batch. `all` is from bytes of rows to
-bytes of masked rows with surrogates. The other analyser (presidio-analyzer, its default recognisers, its small language model) is looked
-for in the environment that SLUICEGATE_PRESIDIO names (a Python with it; SLUICEGATE_PRESIDIO_MODEL names another model, or its folder);
-where there is none, its row is missing and a line says so.
+Megabytes of text per second of processor time of one thread. Notes of about 750 bytes are drawn here, 1,024 a batch; each round is an
+export of its own, with surrogates for every identifier, so nothing is remembered from one round to the next. `all` is from bytes of rows
+to bytes of masked rows; `all and verifier` goes on until the verifier has passed the Arrow batches that would leave. Two processes are
+compared with one by the clock on the wall. What is scored, and how: `benchmarks/masking_scores.py`.
 """
 
 import gc
-import json
-import os
-import subprocess
+import multiprocessing
+import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pyarrow as pa
 
 from sluicegate.processors.masking.engine.batch import TextBatch
 from sluicegate.processors.masking.engine.closed_world import closed_world
 from sluicegate.processors.masking.engine.engine import Engine, replaced
+from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.kinds import KINDS
-from sluicegate.processors.masking.engine.lexicon import Lexicon
 from sluicegate.processors.masking.engine.scan import Re2Scanner, scan
-from sluicegate.processors.masking.engine.scoring import GoldText, Score, code_points
-from sluicegate.processors.masking.engine.span_table import SpanTable
 from sluicegate.processors.masking.engine.surrogates import Surrogates
+from sluicegate.processors.masking.engine.tables import Tables
 from sluicegate.processors.masking.engine.treatments import Replacing, Treatment, Treatments
-from sluicegate.processors.masking.profile import BUILT_IN
-from sluicegate.processors.masking.verifier import Claim, Expected, Verifier
+from sluicegate.processors.masking.profile import BUILT_IN, load_profile
+from sluicegate.processors.masking.verifier import Claim, Expected, Holds, Verifier
+from sluicegate.streams.lexicon import building, cache
 from sluicegate.streams.masking_engine import load_engine
 
+from .masking_scores import scores
 from .measuring import Effort, Measure
-from .notes import Note, notes
+from .notes import notes, people
 
 _BATCH: Final = 1024
 _NOTES: Final = 4096
-_OTHER_NOTES: Final = 60
 _CORPORA: Final = (("dense", 0.55), ("sparse", 0.9))
+_ROWS: Final = 32_768
+_TABLE_BATCH: Final = 8192
+_SHORT: Final = 200
+_SHORT_BYTES: Final = 150
 _EVERY: Final = Treatments(dict.fromkeys(KINDS, Treatment.SURROGATE))
 """The dearest treatment, for every kind."""
+_HARBOR: Final = BUILT_IN["hipaa-safe-harbor"]
+_CUSTOMERS: Final = load_profile(
+    "version: 1\nname: measured\nextends: pii-basic\nkinds: {name: surrogate, phone: surrogate, street: surrogate}\n",
+    source="benchmark",
+)
 _SECRET: Final = b"a secret of the measurement only"
-_OTHER: Final = "SLUICEGATE_PRESIDIO"
-_OTHER_PROGRAM: Final = """
-import json, os, sys, time
-from presidio_analyzer import AnalyzerEngine
-from presidio_analyzer.nlp_engine import NlpEngineProvider
-texts = json.load(sys.stdin)
-model = {"lang_code": "en", "model_name": os.environ.get("SLUICEGATE_PRESIDIO_MODEL", "en_core_web_sm")}
-words = NlpEngineProvider(nlp_configuration={"nlp_engine_name": "spacy", "models": [model]}).create_engine()
-engine = AnalyzerEngine(nlp_engine=words)
-engine.analyze(texts[0], language="en")
-began = time.thread_time()
-found = [[(one.start, one.end) for one in engine.analyze(text, language="en")] for text in texts]
-json.dump({"seconds": time.thread_time() - began, "found": found}, sys.stdout)
-"""
 
 
 def measure(effort: Effort) -> Iterator[Measure]:
     """Rows of the table."""
+    yield from _vocabulary()
     engine = load_engine()
     for name, prose in _CORPORA:
         drawn = list(notes(effort.of(_NOTES), prose=prose))
@@ -69,19 +67,37 @@ def measure(effort: Effort) -> Iterator[Measure]:
         spans = sum(len(one.spans) for one in drawn) / size / 1000
         batches = [texts[first : first + _BATCH] for first in range(0, len(texts), _BATCH)]
         corpus = f"{name}, {spans:.0f} identifiers per KB"
-        ours = _speed(f"all, {corpus}", size, effort, _whole(engine, batches))
-        yield ours
-        yield _speed(f"all and verifier, {corpus}", size, effort, _verified(engine, batches))
+        whole, verified = _whole(engine, batches), _verified(engine, batches)
+        yield _speed(f"all, {corpus}", size, effort, whole, what="all", corpus=name)
+        yield _speed(f"all and verifier, {corpus}", size, effort, verified, what="verified", corpus=name)
         yield from _stages(engine, corpus, size, effort, [TextBatch.of(rows) for rows in batches])
-        yield from _quality(engine, corpus, drawn)
-        yield from _other(corpus, drawn[:_OTHER_NOTES], ours)
+    yield _short(engine, effort)
+    yield from _tables(engine, effort)
+    yield from _processes(effort)
+    yield from scores()
+
+
+def _vocabulary() -> Iterator[Measure]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "measured.lexicon"
+        began = time.process_time()
+        cache.save(building.build(), path)
+        spent = time.process_time() - began
+        yield Measure.values("vocabulary, built from its packages", "s", [spent], what="lexicon build")
+        size = path.stat().st_size / 1e6
+        yield Measure.values("vocabulary, its file", "MB", [size], what="lexicon size")
+        seconds = []
+        for _ in range(5):
+            began = time.perf_counter()
+            cache.load(path)
+            seconds.append(1000 * (time.perf_counter() - began))
+        yield Measure.values("vocabulary, mapped", "ms", seconds, what="lexicon load")
 
 
 def _whole(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], object]:
-    surrogates = Surrogates(b"a secret of the measurement only")
-    replacing = Replacing(_EVERY, surrogates)
-
     def work() -> None:
+        surrogates = Surrogates(_SECRET)
+        replacing = Replacing(_EVERY, surrogates)
         for rows in batches:
             engine.masked(TextBatch.of(rows), replacing, surrogates)
 
@@ -89,14 +105,13 @@ def _whole(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], objec
 
 
 def _verified(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], object]:
-    surrogates = Surrogates(_SECRET)
-    replacing = Replacing(_EVERY, surrogates)
-    expected = Expected.of(BUILT_IN["hipaa-safe-harbor"])
+    expected = Expected.of(_HARBOR)
     # Arrow columns are what comes in; what leaves is made anew each time.
     columns = [pa.record_batch({"note": pa.array([row.decode() for row in rows])}) for rows in batches]
 
     def work() -> None:
-        verifier = Verifier(expected, _SECRET)
+        surrogates, verifier = Surrogates(_SECRET), Verifier(expected, _SECRET)
+        replacing = Replacing(_EVERY, surrogates)
         objections = Counter[str]()
         for rows, before in zip(batches, columns, strict=True):
             batch = TextBatch.of(rows)
@@ -105,10 +120,14 @@ def _verified(engine: Engine, batches: Sequence[list[bytes]]) -> Callable[[], ob
             places = batch.to_original(masked.spans.start), batch.to_original(masked.spans.end)
             claim = Claim.of_places(*places, batch.original_offsets)
             objections.update(verifier.verify(before, after, {"note": claim}).reasons)
-        if objections:
-            sys.stdout.write(f"NOTE: the verifier objects: {dict(objections)} of {len(batches)} batches\n")
+        _say(objections, len(batches))
 
     return work
+
+
+def _say(objections: Counter[str], batches: int) -> None:
+    if objections:
+        sys.stdout.write(f"NOTE: the verifier objects: {dict(objections)} of {batches} batches\n")
 
 
 def _stages(
@@ -117,28 +136,26 @@ def _stages(
     portable = Re2Scanner.of()
     rules = [scan(batch, engine.scanner).within(batch).merged() for batch in batches]
     found = [engine.spans(batch) for batch in batches]
-    surrogates = Surrogates(b"a secret of the measurement only")
-    every = Replacing(_EVERY, surrogates)
-    lexicon = engine.lexicon
     rows = [[batch.original[a : b - 1] for a, b in _bounds(batch)] for batch in batches]
+
+    def replacing() -> None:
+        export = Replacing(_EVERY, Surrogates(_SECRET))
+        for batch, spans in zip(batches, found, strict=True):
+            replaced(batch, spans, export)
+
     stages: list[tuple[str, Callable[[int], object]]] = [
         ("join and fold", lambda number: TextBatch.of(rows[number])),
         ("triggers alone", lambda number: engine.scanner.matches(batches[number].text)),
         ("rules", lambda number: scan(batches[number], engine.scanner)),
         ("rules, RE2", lambda number: scan(batches[number], portable)),
         ("merge", lambda number: rules[number].within(batches[number]).merged()),
-        ("surrogates and splice", lambda number: replaced(batches[number], found[number], every)),
     ]
+    lexicon = engine.lexicon
     if lexicon is not None:
-        stages.append(("closed world", _closed_world(batches, lexicon, rules)))
+        stages.append(("closed world", lambda number: closed_world(batches[number], lexicon, rules[number])))
     for name, stage in stages:
         yield _speed(f"  {name}, {corpus}", size, effort, _for_each(stage, len(batches)))
-
-
-def _closed_world(
-    batches: Sequence[TextBatch], lexicon: Lexicon, rules: Sequence[SpanTable]
-) -> Callable[[int], object]:
-    return lambda number: closed_world(batches[number], lexicon, rules[number])
+    yield _speed(f"  surrogates and splice, {corpus}", size, effort, replacing)
 
 
 def _for_each(stage: Callable[[int], object], batches: int) -> Callable[[], object]:
@@ -154,43 +171,81 @@ def _bounds(batch: TextBatch) -> Iterator[tuple[int, int]]:
     return pairwise(places)
 
 
-def _quality(engine: Engine, corpus: str, drawn: Sequence[Note]) -> Iterator[Measure]:
-    batch = TextBatch.of_texts([one.text for one in drawn])
-    told = _scored(drawn, code_points(batch, engine.spans(batch)))
-    yield Measure.values(f"  leak recall, {corpus}", "%", [100 * told["recall"]])
-    yield Measure.values(f"  over-redaction, {corpus}", "%", [100 * told["over"]])
+def _short(engine: Engine, effort: Effort) -> Measure:
+    """One text at a time, as `mask explain` and a small result have them; each another one."""
+    texts = [one.text[:_SHORT_BYTES].encode() for one in notes(effort.of(_SHORT), prose=0.55, seed=3)]
+    surrogates = Surrogates(_SECRET)
+    replacing = Replacing(_EVERY, surrogates)
+    engine.masked(TextBatch.of([b"Jane Roe"]), replacing, surrogates)
+    seconds = []
+    for text in texts:
+        began = time.thread_time()
+        engine.masked(TextBatch.of([text]), replacing, surrogates)
+        seconds.append(1000 * (time.thread_time() - began))
+    return Measure.values(f"one text of {_SHORT_BYTES} bytes", "ms", seconds, what="short")
 
 
-def _scored(drawn: Sequence[Note], found: Iterator[list[tuple[int, int]]]) -> dict[str, float]:
-    counted = Score()
-    for one, places in zip(drawn, found, strict=True):
-        counted.add(GoldText(one.text, tuple(one.spans)), places)
-    return counted.to_json()
+def _tables(engine: Engine, effort: Effort) -> Iterator[Measure]:
+    drawn = list(people(effort.of(_ROWS)))
+    batches = [
+        pa.RecordBatch.from_pylist(drawn[first : first + _TABLE_BATCH])
+        for first in range(0, len(drawn), _TABLE_BATCH)
+    ]
+    holds = dict.fromkeys(drawn[0], Holds.IDENTIFIER) | dict.fromkeys(("plan", "visits"), Holds.UNTOUCHED)
+
+    def work() -> None:
+        tables = Tables(Masking(engine, _CUSTOMERS, Surrogates(_SECRET)))
+        for batch in batches:
+            tables.masked(batch)
+
+    def verified() -> None:
+        tables = Tables(Masking(engine, _CUSTOMERS, Surrogates(_SECRET)))
+        verifier = Verifier(Expected.of(_CUSTOMERS, holds), _SECRET)
+        objections = Counter[str]()
+        for batch in batches:
+            objections.update(verifier.verify(batch, tables.masked(batch)).reasons)
+        _say(objections, len(batches))
+
+    columns = f"rows of {len(drawn[0])} columns, {sum(one is Holds.IDENTIFIER for one in holds.values())} of them identifiers"
+    for name, what, run in ((columns, "rows", work), (f"{columns}, and verifier", "rows verified", verified)):
+        yield _speed(name, len(drawn), effort, run, unit="/s", what=what)
 
 
-def _other(corpus: str, drawn: Sequence[Note], ours: Measure) -> Iterator[Measure]:
-    python = os.environ.get(_OTHER)
-    if python is None:
-        sys.stdout.write(
-            f"NOT MEASURED: presidio-analyzer on {corpus}; {_OTHER} names no Python that has it\n"
-        )
-        return
-    texts = [one.text for one in drawn]
-    size = sum(len(text.encode()) for text in texts) / 1e6
-    done = subprocess.run(  # noqa: S603 (what the operator of this run named)
-        [python, "-c", _OTHER_PROGRAM], input=json.dumps(texts), capture_output=True, text=True, check=True
-    )
-    told = json.loads(done.stdout)
-    found = iter([[(start, end) for start, end in places] for places in told["found"]])
-    theirs = Measure.values(f"presidio-analyzer, {corpus}", "MB/s", [size / told["seconds"]])
-    yield theirs
-    yield Measure.values(f"  all against it, {corpus}", "x", [ours.median / theirs.median])
-    quality = _scored(drawn, found)
-    yield Measure.values(f"  its leak recall, {corpus}", "%", [100 * quality["recall"]])
-    yield Measure.values(f"  its over-redaction, {corpus}", "%", [100 * quality["over"]])
+def _processes(effort: Effort) -> Iterator[Measure]:
+    """The same work in one process and in two at once, each with an engine of its own."""
+    single, pair = [], []
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        count = effort.of(_NOTES)
+        list(pool.map(_timed, [count] * 2))
+        for _ in range(max(2, effort.rounds - 2)):
+            single.append(pool.submit(_timed, count).result()["seconds"])
+            both = [pool.submit(_timed, count) for _ in range(2)]
+            pair.append(max(one.result()["seconds"] for one in both))
+        memory = [one["memory"] for one in pool.map(_timed, [count] * 2)]
+    times = [2 * alone / together for alone, together in zip(single, pair, strict=True)]
+    yield Measure.values("two processes against one, dense", "x", times, what="processes")
+    yield Measure.values("memory of a process that masks, at most", "MB", memory, what="memory")
 
 
-def _speed(name: str, size: float, effort: Effort, work: Callable[[], object]) -> Measure:
+_LOADED: Final[dict[str, Any]] = {}
+
+
+def _timed(count: int) -> dict[str, float]:
+    """In a process of its own: seconds on the wall for the dense notes, and the most memory it ever had."""
+    if "work" not in _LOADED:
+        texts = [one.text.encode() for one in notes(count, prose=dict(_CORPORA)["dense"])]
+        batches = [texts[first : first + _BATCH] for first in range(0, len(texts), _BATCH)]
+        _LOADED["work"] = _whole(load_engine(), batches)
+        _LOADED["work"]()
+    began = time.perf_counter()
+    _LOADED["work"]()
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return {"seconds": time.perf_counter() - began, "memory": most}
+
+
+def _speed(
+    name: str, size: float, effort: Effort, work: Callable[[], object], unit: str = "MB/s", **labels: str
+) -> Measure:
     work()
     speeds = []
     for _ in range(effort.rounds):
@@ -198,4 +253,4 @@ def _speed(name: str, size: float, effort: Effort, work: Callable[[], object]) -
         began = time.thread_time()
         work()
         speeds.append(size / (time.thread_time() - began))
-    return Measure.values(name, "MB/s", speeds)
+    return Measure.values(name, unit, speeds, **labels)

@@ -100,6 +100,26 @@ def notes(count: int, *, prose: float, seed: int = 7) -> Iterator[Note]:
         yield note
 
 
+def people(count: int, *, seed: int = 7) -> Iterator[dict[str, str | int]]:
+    """So many rows of a table of people, ten columns; most values are in one row only."""
+    drawn = random.Random(seed)  # noqa: S311 (data for a measurement)
+    writer = _Writer(drawn)
+    for number in range(count):
+        first, last = drawn.choice(_FIRST), drawn.choice(_LAST) + drawn.choice(("", "", "son", "-Lee"))
+        yield {
+            "patient_id": f"MR-{number:08}",
+            "first_name": first,
+            "last_name": last,
+            "date_of_birth": writer.day(),
+            "phone": writer.phone(),
+            "email": f"{first}.{last}{number}@example.org".lower(),
+            "street": f"{drawn.randrange(1, 9999)} {drawn.choice(_STREETS)}",
+            "zip": f"{drawn.randrange(501, 99_950):05}",
+            "plan": drawn.choice(("gold", "silver", "none")),
+            "visits": drawn.randrange(40),
+        }
+
+
 class _Writer:
     def __init__(self, drawn: random.Random) -> None:
         self._drawn = drawn
@@ -123,14 +143,14 @@ class _Writer:
         note.add(", OH ", ("ZIP", self._digits(5)), ". ")
 
     def contact(self, note: Note) -> None:
-        note.add("Call ", ("NAME", self._drawn.choice(_FIRST)), " (daughter) at ", ("PHONE", self._phone()))
+        note.add("Call ", ("NAME", self._drawn.choice(_FIRST)), " (daughter) at ", ("PHONE", self.phone()))
         note.add(
             " or ", ("EMAIL", f"{self._drawn.choice(_FIRST).lower()}{self._digits(2)}@example.org"), ". "
         )
 
     def insurance(self, note: Note) -> None:
         mark = self._drawn.choice(("Member ID: ", "Policy # ", "Subscriber "))
-        note.add(mark, ("PLAN", self._letters(3) + self._digits(8)), ", fax ", ("FAX", self._phone()), ". ")
+        note.add(mark, ("PLAN", self._letters(3) + self._digits(8)), ", fax ", ("FAX", self.phone()), ". ")
 
     def billing(self, note: Note) -> None:
         note.add(
@@ -185,9 +205,15 @@ class _Writer:
         first, last = self._drawn.choice(_FIRST), self._last()
         return self._drawn.choice((f"{first} {last}", f"{last}, {first}"))
 
-    def _phone(self) -> str:
+    def phone(self) -> str:
+        """A number in one of three spellings."""
         parts = (f"{self._drawn.randrange(200, 999)}", f"{self._drawn.randrange(200, 999)}", self._digits(4))
         return self._drawn.choice(("({}) {}-{}", "{}-{}-{}", "{}.{}.{}")).format(*parts)
+
+    def day(self) -> str:
+        """A day as databases write it."""
+        draw = self._drawn.randrange
+        return f"{draw(1938, 2025)}-{draw(1, 13):02}-{draw(1, 29):02}"
 
     def _date(self) -> str:
         day, month, year = (

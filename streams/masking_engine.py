@@ -18,6 +18,7 @@ from sluicegate.streams.private_cache import keep, kept
 def load_engine(
     *,
     words: bool = True,
+    lexicon_file: Path | None = None,
     folder: Path | None = None,
     before_building: Callable[[], None] = lambda: None,
     ner: Recognition = Recognition.OFF,
@@ -26,14 +27,15 @@ def load_engine(
 ) -> Engine:
     """The engine with what this machine has: Hyperscan or else RE2, and with `words` the vocabulary for the closed world.
 
-    The vocabulary is built at the first use, which takes seconds; `before_building` is called before that. `ner` adds the token
+    The vocabulary is that of `lexicon_file`, or else built at the first use, which takes seconds; `before_building` is called before
+    that. `ner` adds the token
     classifier, that of `ner_folder` or else of the extra `ner`, which is converted at the first use: `before_converting`.
     """
     scanner, lexicon = load_scanner(folder), None
     if words:
         from sluicegate.streams.lexicon.cache import provide  # noqa: PLC0415 - only who looks for names has the lists
 
-        lexicon = provide(before_building=before_building).lexicon
+        lexicon = provide(built_elsewhere=lexicon_file, before_building=before_building).lexicon
     if ner is Recognition.OFF:
         return Engine.of(scanner, lexicon)
     from sluicegate.streams.ner.model import load_ner  # noqa: PLC0415 - an extra of its own

@@ -2,8 +2,9 @@
 
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sluicegate import __version__
@@ -47,6 +48,7 @@ def masking_topology(
     partitions: int,
     secret: Secret,
     privacy_key: str,
+    lexicon: Path,
     skew_ms: int,
     audit_as_json: bool,  # noqa: FBT001  # a worker process is told by position
 ) -> "MaskingTopology":
@@ -62,22 +64,32 @@ def masking_topology(
         __version__,
         decode_base64url(secret),
         Recipient.from_text(privacy_key),
-        load_engine(),
+        load_engine(lexicon_file=lexicon),
         secrets.token_bytes,
         skew_ms,
         audit_as_json,
     )
 
 
-def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int = logging.INFO) -> WorkerSpec:
-    """What every worker of this deployment's masking is told.
+def masking_spec(
+    settings: Settings,
+    *,
+    before_building: Callable[[], None] = lambda: None,
+    log_json: bool = False,
+    log_level: int = logging.INFO,
+) -> WorkerSpec:
+    """What every worker of this deployment's masking is told; the vocabulary is built here if it must be, after `before_building`.
 
-    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, the secret is missing, or there is nobody to
-    seal to what does not pass.
+    `ConfigurationError` when no operator is pinned, a pinned key is not its id's, the secret is missing, there is nobody to
+    seal to what does not pass, or there is no vocabulary.
     """
     check_operators(settings.trust.operators)
     check_installed()
     state, masking = StateFolder(settings.state_dir), settings.masking
+    # Only who runs masking has the extra.
+    from sluicegate.streams.lexicon import provide  # noqa: PLC0415
+
+    lexicon = provide(built_elsewhere=settings.lexicon, before_building=before_building)
     return WorkerSpec(
         topology=partial(
             masking_topology,
@@ -86,6 +98,7 @@ def masking_spec(settings: Settings, *, log_json: bool = False, log_level: int =
             settings.partitions,
             Secret(stored_key(state, MASKING_KEY).secret_text()),
             recipient(state, masking.privacy_key).text,
+            lexicon.path,
             settings.gate.skew_ms,
             "audit" in settings.gate.json_topics,
         ),

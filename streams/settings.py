@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     principal: str | None = None
     """The SASL user to connect as; None means the one that fits the command's role."""
     policy: Path = Path("policy.yaml")
+    lexicon: Path | None = None
+    """Masking's vocabulary, built elsewhere by `sluicegate mask lexicon`; None builds it here at the first use."""
     kafka: dict[str, str] = Field(default_factory=dict, repr=False)
     """Client settings for the cluster, such as TLS files and credentials; may hold secrets."""
     trust: TrustSettings = TrustSettings()
@@ -189,8 +191,13 @@ def load(path: Path | None = None, **overrides: Any) -> Settings:
         settings = Settings(**{**table, **overrides})
     except ValidationError as error:
         raise ConfigurationError(_explain(error, found)) from None
+    lexicon = None if settings.lexicon is None else folder / settings.lexicon.expanduser()
     return settings.model_copy(
-        update={"state_dir": folder / settings.state_dir.expanduser(), "policy": folder / settings.policy}
+        update={
+            "state_dir": folder / settings.state_dir.expanduser(),
+            "policy": folder / settings.policy,
+            "lexicon": lexicon,
+        }
     )
 
 

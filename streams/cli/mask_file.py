@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .bars import bar
+from .invocation import invocation
 from .mask_trials import ProfileName, profile_named
 from .options import AsJson
 from .screen import fields, note, print_json, rows
@@ -22,6 +23,7 @@ Format = Annotated[
 
 
 def file(
+    ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="IN", help="The file to mask; it is only read.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The masked file; it must not exist.")],
     *,
@@ -55,7 +57,7 @@ def file(
     key = None if pseudonym_key is None else read_pseudonym_key(pseudonym_key)
     with bar() as shown:
         shown.say("reading the vocabulary")
-        engine = load_engine(words=not rules_only)
+        engine = load_engine(words=not rules_only, lexicon_file=invocation(ctx).settings.lexicon)
         report = mask_file(
             source,
             target,

@@ -7,13 +7,14 @@ from .screen import fields, note, print_json, rows, say
 def lexicon(*, as_json: AsJson = False) -> None:
     """Build the vocabulary that finds names and places, unless it is built, and show what it comes from.
 
-    It is read from the packages of the extra `masking-engine`, on this machine; nothing is downloaded. The result stays in the cache folder
-    (`$XDG_CACHE_HOME/sluicegate/lexicon`), a file per set of package versions. Masking builds it by itself when it starts; building
-    ahead saves it those seconds.
+    It is read from the packages of the extra `lexicon`, on this machine; nothing is downloaded. The result stays in the cache folder
+    (`$XDG_CACHE_HOME/sluicegate/lexicon`), a file per set of package versions. Masking builds it by itself when it starts first;
+    building ahead saves it those seconds. A machine without the packages takes a copy of the file: setting `lexicon`, or
+    SLUICEGATE_LEXICON.
 
     Example: sluicegate mask lexicon
     """
-    from sluicegate.streams.lexicon import SOURCES, provide  # noqa: PLC0415 - `mask run` does without numpy
+    from sluicegate.streams.lexicon import SOURCES, provide  # noqa: PLC0415 - extras of their own
     from sluicegate.streams.lexicon.sources import installed  # noqa: PLC0415 - as above
 
     provided = provide(before_building=lambda: note("building the lexicon from packages: some seconds, once"))

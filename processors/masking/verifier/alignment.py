@@ -21,6 +21,14 @@ _TAIL_MASK: Final = 0xC0
 _DATE: Final = number_of(Kind.DATE)
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Two texts that do not go together."""
+
+    rows: tuple[int, ...] = ()
+    """The first row where they do not, if it is known."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:
     """What was replaced (`starts` to `ends` before), and the kind of each replacement."""
@@ -34,13 +42,16 @@ class Alignment:
 
 def aligned(
     before: Texts, after: Texts, forms: Forms, claim: Claim | None, *, years: bool
-) -> Alignment | None:
-    """How both texts go together; None when they do not. With `years`, a year may stand for a date."""
+) -> Alignment | Misfit:
+    """How both texts go together, if they do. With `years`, a year may stand for a date."""
     if claim is None:
-        return _walked(before, after, forms, _guessed(before, after, forms, years=years), years=years)
+        guess = _guessed(before, after, forms, years=years)
+        return guess if isinstance(guess, Misfit) else _walked(before, after, forms, guess, years=years)
+    if ((claim.rows < 0) | (claim.rows >= len(before))).any():
+        return Misfit()
     starts, ends = before.offsets[claim.rows] + claim.starts, before.offsets[claim.rows] + claim.ends
     if not _usable(before, claim, starts, ends):
-        return None
+        return Misfit()
     if len(forms.starts) == len(starts):
         left = after.with_marks(forms.starts, forms.ends)
         if _is_outside(before, starts, ends, left):
@@ -48,8 +59,8 @@ def aligned(
     return _walked(before, after, forms, (starts, ends), years=years)
 
 
-def torn(texts: Texts, starts: Places, ends: Places) -> bool:
-    """Whether a piece begins or ends between two letters, two digits, or inside a character."""
+def torn(texts: Texts, starts: Places, ends: Places) -> Places:
+    """The rows in which a piece begins or ends between two letters, two digits, or inside a character."""
     codes = texts.codes
     edges = np.concatenate((starts, ends))
     first, last = texts.offsets[texts.rows_of(starts)], texts.offsets[texts.rows_of(starts) + 1]
@@ -57,7 +68,8 @@ def torn(texts: Texts, starts: Places, ends: Places) -> bool:
     edges = edges[bounded]
     classes, behind = CLASSES[codes[edges - 1]], CLASSES[codes[edges]]
     inside = (classes == behind) & (classes > 0) & (classes <= DIGIT)
-    return bool((inside | ((codes[edges] & _TAIL_MASK) == _TAIL)).any())
+    wrong = inside | ((codes[edges] & _TAIL_MASK) == _TAIL)
+    return texts.rows_of(edges[wrong]) if wrong.any() else edges[:0]
 
 
 def _usable(before: Texts, claim: Claim, starts: Places, ends: Places) -> bool:
@@ -71,11 +83,9 @@ def _is_outside(before: Texts, starts: Places, ends: Places, left: Texts) -> boo
 
 
 def _walked(
-    before: Texts, after: Texts, forms: Forms, spans: tuple[Places, Places] | None, *, years: bool
-) -> Alignment | None:
+    before: Texts, after: Texts, forms: Forms, spans: tuple[Places, Places], *, years: bool
+) -> Alignment | Misfit:
     """Row by row: what is kept, a replacement, what is kept; the only way where years stand for dates."""
-    if spans is None:
-        return None
     places = zip(forms.ends.tolist(), forms.kinds.tolist(), strict=True)
     form_at = dict(zip(forms.starts.tolist(), places, strict=True))
     pieces = list(zip(spans[0].tolist(), spans[1].tolist(), strict=True))
@@ -86,7 +96,7 @@ def _walked(
         its_own = _Row(before.data, after.data, bounds[row : row + 2], others[row : row + 2])
         placed = its_own.walked(pieces[first[row] : first[row + 1]], form_at, years=years)
         if placed is None:
-            return None
+            return Misfit((row,))
         found += placed
     made = np.array(found, np.int64).reshape(-1, 3)
     return Alignment(*spans, made[:, 2], after.with_marks(made[:, 0], made[:, 1]))
@@ -112,7 +122,9 @@ class _Row(NamedTuple):
             if not new.startswith(kept, place):
                 return None
             place += len(kept)
-            form = form_at.get(place) or (_year(new, place, old[start:end]) if years else None)
+            form = form_at.get(place)
+            if form is None and years:
+                form = _year(new, place, self.others[1], old[start:end])
             if form is None:
                 return None
             found.append((place, *form))
@@ -121,12 +133,12 @@ class _Row(NamedTuple):
         return found if is_whole else None
 
 
-def _year(new: bytes, place: int, literal: bytes) -> tuple[int, int] | None:
-    year = _YEAR.match(new, place)
+def _year(new: bytes, place: int, last: int, literal: bytes) -> tuple[int, int] | None:
+    year = _YEAR.match(new, place, last)
     return (year.end(), _DATE) if year is not None and year[0] in literal else None
 
 
-def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple[Places, Places] | None:
+def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple[Places, Places] | Misfit:
     """Where replacements may have been, when nobody says: kept pieces as early as they fit."""
     starts: list[int] = []
     ends: list[int] = []
@@ -147,7 +159,7 @@ def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple
             places = sorted((*places, *(year.span() for year in _WHOLE_YEAR.finditer(new))))
         spans = list(_gaps(old, new, places))
         if not spans and places:
-            return None
+            return Misfit((row,))
         starts += [int(before.offsets[row]) + start for start, _ in spans]
         ends += [int(before.offsets[row]) + end for _, end in spans]
     return np.array(starts, np.int64), np.array(ends, np.int64)
@@ -166,8 +178,15 @@ def _gaps(old: bytes, new: bytes, places: list[tuple[int, int]]) -> Iterator[tup
             # A tag or a year that was there before.
             at = behind + len(kept)
             continue
-        place = len(old) - len(kept) if last else old.find(kept, at + 1)
-        if place <= at or (last and not old.endswith(kept)):
+        first = at + 1
+        if new[start : start + 1] != b"<":
+            # A year stands for a date that has it.
+            year = old.find(new[start:end], at)
+            if year < 0:
+                return
+            first = year + end - start
+        place = len(old) - len(kept) if last else old.find(kept, first)
+        if place < first or (last and not old.endswith(kept)):
             return
         gaps.append((at, place))
         at = place + len(kept)

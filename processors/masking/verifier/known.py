@@ -4,16 +4,20 @@ A literal is compared by its letters and digits in lower case; windows of one to
 at once by polynomial hashes modulo 2**64 (Karp and Rabin, 1987), so the price does not depend on how many literals there are.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from sluicegate.processors.masking.identifiers import Kind
 
 from .forms import number_of
+from .spelt import Spelt, squeezed
 from .texts import CLASSES, DIGIT, MARK, Flags, Places, Texts
 
 Hashes = NDArray[np.uint64]
@@ -26,7 +30,50 @@ _LONG_PHONE: Final = 11
 _NATIONAL: Final = 10
 _LONG_NAME: Final = 4
 _SHORT_DIGITS: Final = 2
+_LONG_DIGITS: Final = 9
+_MONEY: Final = tuple(sign.encode() for sign in ("$", "\u20ac", "\u00a3", "$ ", "\u20ac ", "\u00a3 "))
+_NEAR: Final = 4
+_FOREIGN: Final = 0xC3
+"""First byte of letters that are not ASCII."""
+_NO_NAMES: Final = [
+    "new",
+    "york",
+    "united",
+    "states",
+    "north",
+    "south",
+    "east",
+    "west",
+    "san",
+    "los",
+    "las",
+    "saint",
+    "st",
+    "city",
+    "county",
+    "state",
+    "street",
+    "road",
+    "avenue",
+    "hospital",
+    "medical",
+    "center",
+    "centre",
+    "health",
+    "clinic",
+    "general",
+    "university",
+    "college",
+    "school",
+    "department",
+    "institute",
+    "the",
+    "of",
+    "and",
+]
 _NAME: Final = number_of(Kind.NAME)
+_EMAIL: Final = number_of(Kind.EMAIL)
+_FORM: Final = re.compile(rb"<[a-z-]{2,12}(?::[a-z0-9]{3,24}|-[0-9]{1,6})?>")
 _NUMBERED: Final = np.array([kind in {Kind.PHONE, Kind.NUMBER} for kind in Kind])
 _AS_THEY_ARE: Final = np.array([kind in {Kind.EMAIL, Kind.URL} for kind in Kind])
 
@@ -75,7 +122,8 @@ class Known:
     strong: list[Hashes] = field(default_factory=list, repr=False)
     """Counted wherever they stand."""
     single: list[Hashes] = field(default_factory=list, repr=False)
-    """Names of one word: counted with a capital inside a sentence."""
+    """Names of one word: counted with a capital."""
+    spelt: Spelt = field(default_factory=Spelt, repr=False)
 
     def add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool = False) -> None:
         """Know these literals; `typed`: they are whole values of an identifier column."""
@@ -88,67 +136,128 @@ class Known:
         words = np.searchsorted(spelt.word_starts, stops) - word
         sizes, digits = stops - begins, spelt.digits[stops] - spelt.digits[begins]
         is_name = kinds == _NAME
+        proper = np.ones(len(spelt.word_starts), bool) if typed else _proper(literals, spelt)
+        so_far = np.append(0, np.cumsum(proper))
+        several = is_name & (words > 1) & (digits == 0) & (so_far[word + words] - so_far[word] > 1)
         strong = (
             (digits >= _SURE_DIGITS)
             | ((digits > _SHORT_DIGITS) & (digits < sizes) & (sizes >= _SURE_MIXED))
-            | (is_name & (words > 1) & (sizes >= _LONG_NAME) & (digits == 0))
+            | (several & (sizes >= _LONG_NAME))
             | (_AS_THEY_ARE[kinds] & (sizes >= _SURE_MIXED))
         )
         whole = spelt.hashes(begins[strong], stops[strong])
         long = _NUMBERED[kinds] & (digits >= _LONG_PHONE) & (digits == sizes)
         national = spelt.hashes(stops[long] - _NATIONAL, stops[long])
-        several = np.flatnonzero(is_name & (words > 1) & (digits == 0))
-        pairs = [_pairs(spelt, word[several], words[several], one, other) for one, other in _ORDERS]
+        pairs = [_pairs(spelt, proper, word[several], words[several], one, other) for one, other in _ORDERS]
         self.strong += (whole, national, *pairs)
+        letters = squeezed(literals.data)
+        mixed = strong & (digits < sizes)
+        self.spelt.add(letters, begins[mixed], stops[mixed])
         if typed:
             alone = is_name & (words == 1) & (sizes >= _LONG_NAME) & (digits == 0)
             self.single.append(spelt.hashes(begins[alone], stops[alone]))
+            self._add_local_parts(literals, letters, spelt, kinds)
 
-    def found(self, several: Sequence[Texts]) -> bool:
-        """Whether a literal stands in what is left of masked text."""
-        strong, single = _Filter(self.strong), _Filter(self.single)
-        return any(_found(left, strong, single) for left in several if left.data)
+    def _add_local_parts(
+        self, literals: Texts, letters: bytes, spelt: _Spelt, kinds: NDArray[np.int64]
+    ) -> None:
+        """`ann.lee` of `ann.lee@example.org`, if it has several words."""
+        signs = np.flatnonzero(literals.codes == ord("@"))
+        rows = literals.rows_of(signs)
+        signs, rows = signs[kinds[rows] == _EMAIL], rows[kinds[rows] == _EMAIL]
+        begins = np.searchsorted(spelt.places, literals.offsets[rows])
+        stops = np.searchsorted(spelt.places, signs)
+        words = np.searchsorted(spelt.word_starts, stops) - np.searchsorted(spelt.word_starts, begins)
+        several = words > 1
+        self.strong.append(spelt.hashes(begins[several], stops[several]))
+        self.spelt.add(letters, begins[several], stops[several])
+
+    def search(self) -> "Search":
+        """What finds these literals."""
+        return Search(_Filter(self.strong), _Filter(self.single), self.spelt)
+
+    def is_spelt_in(self, text: bytes) -> bool:
+        """Whether a long literal is spelt by what follows each other, whatever is around it and between its letters."""
+        return self.search().is_spelt_in(text)
 
 
-def _found(left: Texts, strong: "_Filter", single: "_Filter") -> bool:
-    if not (len(strong) or len(single)):
-        return False
-    words = _words(left)
-    count, lengths = len(words.starts), words.ends - words.starts
-    hashes, sizes = words.hashes, lengths
-    ups = _powers(len(left.data)).up
-    for more in range(min(_WINDOW, count)):
-        if more:
-            hashes = hashes[:-1] + words.hashes[more:] * ups[sizes[:-1]]
-            sizes = sizes[:-1] + lengths[more:]
-        if strong.holds(hashes).any():
-            return True
-    return len(single) > 0 and _single_found(left, words.starts[single.holds(words.hashes)])
+class Search(NamedTuple):
+    """Looks for literals in what is left of masked text."""
+
+    strong: "_Filter"
+    single: "_Filter"
+    spelt: Spelt
+
+    def rows(self, left: Texts, *, singles: bool) -> Places:
+        """The rows in which a literal stands; with `singles`, names of one word with a capital too."""
+        strong, single = self.strong, self.single
+        if not (len(strong) or (singles and len(single))):
+            return np.zeros(0, np.int64)
+        words = _words(left)
+        count, lengths = len(words.starts), words.ends - words.starts
+        hashes, sizes = words.hashes, lengths
+        ups = _powers(len(left.data)).up
+        found: list[Places] = []
+        for more in range(min(_WINDOW, count)):
+            if more:
+                hashes = hashes[:-1] + words.hashes[more:] * ups[sizes[:-1]]
+                sizes = sizes[:-1] + lengths[more:]
+            some = np.flatnonzero(strong.holds(hashes))
+            if len(some):
+                starts = words.starts[some]
+                found.append(starts[~_is_money(left, starts, words.ends[some + more])])
+        if singles and len(single):
+            places = words.starts[single.holds(words.hashes)]
+            codes = left.codes[places]
+            found.append(places[(codes >= ord("A")) & (codes <= ord("Z"))])
+        return np.unique(left.rows_of(np.concatenate(found))) if found else np.zeros(0, np.int64)
+
+    def is_spelt_in(self, text: bytes) -> bool:
+        """Whether a long literal is spelt by what follows each other, whatever is around it and between its letters."""
+        return self.spelt.is_in(_FORM.sub(b"", text) if b"<" in text else text)
 
 
-def _single_found(left: Texts, places: Places) -> bool:
-    """Whether a word at one of these places has a capital inside a sentence."""
-    codes = left.codes
-    places = places[places > 1]
-    capital = (codes[places] >= ord("A")) & (codes[places] <= ord("Z"))
-    before = codes[places - 2]
-    small = ((before >= ord("a")) & (before <= ord("z"))) | (before == ord(","))
-    return bool((capital & small & (codes[places - 1] == ord(" "))).any())
+def _is_money(left: Texts, starts: Places, ends: Places) -> Flags:
+    """Short numbers after a sign of money."""
+    pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+    data = left.data
+    return np.array(
+        [
+            end - start < _LONG_DIGITS
+            and data[start:end].isdigit()
+            and data[max(0, start - _NEAR) : start].endswith(_MONEY)
+            for start, end in pairs
+        ],
+        bool,
+    )
 
 
 _ORDERS: Final = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1))
 
 
-def _pairs(spelt: _Spelt, first: Places, words: Places, one: int, other: int) -> Hashes:
+def _pairs(spelt: _Spelt, proper: Flags, first: Places, words: Places, one: int, other: int) -> Hashes:
     """The hash of two words of each literal, one after the other."""
     enough = words > max(one, other)
     left, right = first[enough] + one, first[enough] + other
     sizes = spelt.word_ends - spelt.word_starts
-    long = (sizes[left] > 1) & (sizes[right] > 1)
+    long = (sizes[left] > 1) & (sizes[right] > 1) & proper[left] & proper[right]
     left, right = left[long], right[long]
     heads = spelt.hashes(spelt.word_starts[left], spelt.word_ends[left])
     tails = spelt.hashes(spelt.word_starts[right], spelt.word_ends[right])
     return np.asarray(heads + tails * _powers(len(spelt.sums)).up[sizes[left]])
+
+
+def _proper(literals: Texts, spelt: _Spelt) -> Flags:
+    """The words that may be a part of somebody's name: with a capital, and neither of places nor of institutions."""
+    initials = literals.codes[spelt.places[spelt.word_starts]]
+    capital = (initials < ord("a")) & (initials > ord("9")) | (initials >= _FOREIGN)
+    return capital & ~_no_names().holds(spelt.hashes(spelt.word_starts, spelt.word_ends))
+
+
+@cache
+def _no_names() -> "_Filter":
+    spelt = _spelt(Texts.of(pa.array(_NO_NAMES, pa.large_string())))
+    return _Filter([spelt.hashes(spelt.word_starts, spelt.word_ends)])
 
 
 class _Filter:

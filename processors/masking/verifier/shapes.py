@@ -43,7 +43,7 @@ _SHAPES: Final = (
 )
 _DIGITS: Final = "[0-9]{5,}"
 _CODES: Final = "cpt|hcpcs|loinc|icd(?:-?(?:9|10)(?:-(?:cm|pcs))?)?|snomed(?: ct)?|ndc|rxnorm|rxcui|drg|cvx"
-_SAID: Final = rf"(?i)(?:\b(?:{_CODES})(?: code)?s?[ :#(]{{1,3}}|[$\x{{20AC}}\x{{A3}}]|[0-9]\.)[0-9]{{5,}}|\b[0-9]{{5,}}\.[0-9]"
+_SAID: Final = rf"(?i)(?:\b(?:{_CODES})(?: code)?s?[ :#(]{{1,3}}|[$\x{{20AC}}\x{{A3}}]|[0-9]\.)[0-9]{{5,}}(?:\.[0-9]+)?|\b[0-9]{{5,}}\.[0-9]+"
 """Long numbers that are codes, money or measures."""
 _PAIR: Final = r"[a-z,;] [A-Z][a-z]+ [A-Z][a-z]+"
 _PAIRS: Final = re.compile(rb"[a-z,;] ([A-Z][a-z]+) ([A-Z][a-z]+)")
@@ -66,31 +66,26 @@ _WORDS: Final = frozenset(
 )
 
 
-def shapes(left: Any, expected: Expected) -> Iterator[Reason]:
-    """Shapes in an Arrow column of what is left."""
+def shapes(left: Any, expected: Expected) -> Iterator[tuple[Reason, list[int]]]:
+    """Shapes in an Arrow column of what is left, and the rows that have them."""
     asked = [(reason, pattern) for reason, kind, pattern in _SHAPES if expected.masks(kind)]
     if asked and _any(left, "|".join(pattern for _, pattern in asked)):
-        yield from {reason for reason, pattern in asked if _any(left, pattern)}
-    if expected.masks(Kind.NUMBER) and _any(left, _DIGITS):
-        some = left.filter(pc.match_substring_regex(left, _DIGITS))
-        allowed = pc.count_substring_regex(some, _SAID)
-        if pc.any(pc.less(allowed, pc.count_substring_regex(some, _DIGITS))).as_py():
-            yield Reason.DIGITS
+        for reason, pattern in asked:
+            if rows := _rows(left, pattern):
+                yield reason, rows
+    if expected.masks(Kind.NUMBER) and (some := _rows(left, _DIGITS)):
+        others = pc.replace_substring_regex(left.take(some), _SAID, "")
+        if rows := [some[at] for at in _rows(others, _DIGITS)]:
+            yield Reason.DIGITS, rows
 
 
-def look_alikes(left: Any, before: Any) -> bool:
-    """Whether something like a form is left that was not there before."""
-    odd = pc.match_substring_regex(left, _LOOK_ALIKE)
-    if not pc.any(odd).as_py():
-        return False
-    some, others = left.filter(odd), before.filter(odd)
-    return bool(
-        pc.any(
-            pc.greater(
-                pc.count_substring_regex(some, _LOOK_ALIKE), pc.count_substring_regex(others, _LOOK_ALIKE)
-            )
-        ).as_py()
-    )
+def look_alikes(left: Any, before: Any) -> list[int]:
+    """The rows in which more things like a form are left than were there before."""
+    some = _rows(left, _LOOK_ALIKE)
+    if not some:
+        return []
+    now, then = (pc.count_substring_regex(column.take(some), _LOOK_ALIKE) for column in (left, before))
+    return [some[at] for at in _true(pc.greater(now, then))]
 
 
 def unknown_pairs(left: Any, texts: Texts, *, tolerated: int) -> int:
@@ -105,18 +100,22 @@ def unknown_pairs(left: Any, texts: Texts, *, tolerated: int) -> int:
     )
 
 
-def decoded(left: Any, texts: Texts) -> Texts | None:
-    """What encoded pieces say, if anything is encoded."""
-    found: list[bytes] = []
+def decoded(left: Any, texts: Texts) -> tuple[Texts, list[int]] | None:
+    """What encoded pieces say, if anything is encoded, and the row of each."""
+    found: list[tuple[int, bytes]] = []
     for row in _rows(left, _ENCODED):
         encoded = texts.row(row).replace(b"\x1f", b" ")
         for token in _PIECES.findall(encoded):
             if not _PLAIN.fullmatch(token):
-                found += _decoded(token)
+                found += ((row, one) for one in _decoded(token))
         if b"%" in encoded:
-            found.append(unquote_to_bytes(encoded))
-    readable = [text for one in found if (text := one.decode(errors="ignore")).isprintable() and text]
-    return Texts.of(pa.array(readable, pa.large_string())) if readable else None
+            found.append((row, unquote_to_bytes(encoded)))
+    readable = [
+        (row, text) for row, one in found if (text := one.decode(errors="ignore")).isprintable() and text
+    ]
+    if not readable:
+        return None
+    return Texts.of(pa.array([text for _, text in readable], pa.large_string())), [row for row, _ in readable]
 
 
 def _decoded(token: bytes) -> Iterator[bytes]:
@@ -128,8 +127,12 @@ def _decoded(token: bytes) -> Iterator[bytes]:
 
 
 def _rows(left: Any, pattern: str) -> list[int]:
-    found = pc.match_substring_regex(left, pattern).to_numpy(zero_copy_only=False)
-    return [int(row) for row in np.flatnonzero(found)]
+    return _true(pc.match_substring_regex(left, pattern))
+
+
+def _true(flags: Any) -> list[int]:
+    found: list[int] = np.flatnonzero(flags.to_numpy(zero_copy_only=False)).tolist()
+    return found
 
 
 def _any(column: Any, pattern: str) -> bool:

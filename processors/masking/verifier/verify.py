@@ -1,4 +1,4 @@
-"""The verdict on a batch: tables side by side, then every column by what should have happened to it."""
+"""The verdict on a batch, a table of Arrow columns or a document as it is serialised."""
 
 import hmac
 import re
@@ -10,28 +10,23 @@ import numpy as np
 import pyarrow as pa
 
 from sluicegate.processors.masking.check import check
-from sluicegate.processors.masking.identifiers import Kind
+from sluicegate.processors.masking.check_columns import CheckColumns
 
-from .alignment import Alignment, aligned, torn
 from .canaries import Canaries
 from .claim import Claim
-from .expected import Expected, Holds
-from .forms import Forms, Proofs, number_of
-from .known import Known
+from .documents import LARGEST, MEDIA_TYPES, UnreadableError
+from .expected import Expected
+from .forms import Forms, Proofs
+from .look import Look
 from .report import Reason, Report
-from .residual import Residual
-from .shapes import decoded, look_alikes, shapes, unknown_pairs
-from .tables import Leaf, leaves
-from .texts import Texts, pc
+from .texts import Texts
+from .walk import Places
 
 SlowLook = Callable[[bytes, bytes], int]
 """Leaked spans in a row, told before and after, forms as tags."""
 
-_PAIRS_ALWAYS: Final = 10
 _CODE: Final = re.compile(rb"(?i)\b(?:cpt|hcpcs|loinc|icd|snomed|ndc|rxnorm|drg)[ :#]{1,3}[0-9]{5,}")
 """Codes that identify a procedure or a diagnosis."""
-_YEAR: Final = r"^(?:1[89]|20)[0-9]{2}$"
-_AGE: Final = r"^[0-8]?[0-9]$"
 
 
 @dataclass(slots=True)
@@ -51,10 +46,12 @@ class Verifier:
     sample: int = 2
     slow: SlowLook | None = field(default=None, repr=False)
     _proofs: Proofs = field(init=False, repr=False)
+    _places: Places = field(init=False, repr=False)
     _batches: int = 0
 
     def __post_init__(self) -> None:
         self._proofs = Proofs(self.secret)
+        self._places = Places(CheckColumns(self.expected.profile))
 
     def verify(
         self,
@@ -67,14 +64,47 @@ class Verifier:
 
         `claims` says by column what was replaced; where it is missing, kept text must be there in its order and literals are guessed.
         """
-        look = _Look(self)
-        rows = 0
-        try:
-            rows = before.num_rows
-            self._batches += 1
+
+        def table(look: Look) -> int:
             look.table(before, _opened(after), claims or {})
+            return int(before.num_rows)
+
+        return self._report(table, canaries)
+
+    def verify_document(
+        self,
+        media_type: str,
+        before: bytes,
+        after: bytes,
+        canaries: tuple[Canaries, Sequence[str]] | None = None,
+    ) -> Report:
+        """The report on `application/json`, `application/x-ndjson` or `text/plain`: the bytes that came, and those that would leave.
+
+        What each place of a record holds, the profile says; `Expected.columns` is for tables. Never raises.
+        """
+
+        def document(look: Look) -> int:
+            if media_type not in MEDIA_TYPES:
+                look.reasons.add(Reason.MEDIA_TYPE)
+                return 0
+            if len(before) > LARGEST or len(after) > LARGEST:
+                raise UnreadableError
+            return look.document(media_type, before.decode(), after.decode(), self._places)
+
+        return self._report(document, canaries)
+
+    def _report(
+        self, looked_at: Callable[[Look], int], canaries: tuple[Canaries, Sequence[str]] | None
+    ) -> Report:
+        look = Look(self)
+        rows = 0
+        self._batches += 1
+        try:
+            rows = looked_at(look)
             if canaries is not None and canaries[0].missed(canaries[1]):
                 look.reasons.add(Reason.CANARY)
+        except (UnreadableError, UnicodeError, RecursionError):
+            look.reasons.add(Reason.UNREADABLE)
         except Exception:  # noqa: BLE001 - in doubt nothing leaves, and nothing is said about what was there
             look.reasons.add(Reason.FAILED)
         return look.report(rows)
@@ -103,168 +133,3 @@ def _opened(after: Any) -> Any:
     with pa.ipc.open_stream(after) as stream:
         batches = list(stream)
     return batches[0] if len(batches) == 1 else pa.Table.from_batches(batches, stream.schema).combine_chunks()
-
-
-@dataclass(slots=True)
-class _Look:
-    """One batch."""
-
-    verifier: Verifier
-    reasons: set[Reason] = field(default_factory=set)
-    known: Known = field(default_factory=Known, repr=False)
-    left: list[Texts] = field(default_factory=list, repr=False)
-    rows: int = 0
-    forms: int = 0
-    pairs: int = 0
-    masked: int = 0
-    signs: int = 0
-    residual: Residual = field(default_factory=Residual)
-
-    @property
-    def expected(self) -> Expected:
-        return self.verifier.expected
-
-    def table(self, before: Any, after: Any, claims: Mapping[str, Claim]) -> None:
-        for leaf in leaves(before, after, self.expected, self.reasons):
-            match leaf.holds:
-                case Holds.UNTOUCHED:
-                    if not leaf.before.equals(leaf.after) or leaf.before.type != leaf.after.type:
-                        self.reasons.add(Reason.UNTOUCHED)
-                case Holds.DROPPED:
-                    if leaf.after.null_count != len(leaf.after):
-                        self.reasons.add(Reason.DROPPED)
-                case Holds.IDENTIFIER:
-                    self._identifiers(leaf)
-                case Holds.TEXT:
-                    self._text(leaf, claims.get(leaf.name))
-        self._search()
-        self._judge()
-
-    def _identifiers(self, leaf: Leaf) -> None:
-        """Every value is one proved form, a year where one may stand, or an age that may be told."""
-        texts = Texts.of(leaf.after.cast(pa.large_string()))
-        forms = self._proved(texts)
-        rows = texts.rows_of(forms.starts)
-        whole = (forms.starts == texts.offsets[rows]) & (forms.ends == texts.offsets[rows + 1])
-        replaced = np.zeros(len(texts), bool)
-        replaced[rows[whole]] = True
-        kinds = np.zeros(len(texts), np.int64)
-        kinds[rows] = forms.kinds
-        empty = np.diff(texts.offsets) == 0
-        others = leaf.after.filter(pa.array(~(replaced | empty)))
-        if (
-            len(others)
-            and not (self.expected.years and self._all(others, _YEAR))
-            and not self._all(others, _AGE)
-        ):
-            self.reasons.add(Reason.COLUMN)
-        before = Texts.of(leaf.before.cast(pa.large_string()))
-        if (np.diff(before.offsets)[empty] > 0).any():
-            self.reasons.add(Reason.COLUMN)
-        which = np.flatnonzero(replaced)
-        starts, ends = before.offsets[which], before.offsets[which + 1]
-        self.known.add(before.picked(starts, ends), kinds[which], typed=True)
-
-    @staticmethod
-    def _all(values: Any, pattern: str) -> bool:
-        return bool(pc.all(pc.match_substring_regex(values.cast(pa.large_string()), pattern)).as_py())
-
-    def _proved(self, texts: Texts) -> Forms:
-        forms = self.verifier.forms(texts)
-        if not forms.proved.all():
-            self.reasons.add(Reason.SURROGATE)
-        return forms
-
-    def _text(self, leaf: Leaf, claim: Claim | None) -> None:
-        before, after = Texts.of(leaf.before), Texts.of(leaf.after)
-        if not _is_utf8(after):
-            self.reasons.add(Reason.UTF_8)
-            return
-        forms = self._proved(after)
-        self.forms += len(forms.starts)
-        alignment = aligned(before, after, forms, claim, years=self.expected.years)
-        if alignment is None:
-            self.reasons.add(Reason.KEPT)
-            left = after.with_marks(forms.starts, forms.ends)
-        else:
-            self._replaced(before, alignment)
-            left = alignment.left
-        column = left.to_arrow()
-        self.reasons.update(shapes(column, self.expected))
-        if b"<" in left.data and look_alikes(column, leaf.before):
-            self.reasons.add(Reason.SURROGATE)
-        if self.expected.masks(Kind.NAME):
-            self.pairs += unknown_pairs(column, left, tolerated=self._tolerated(len(after)) // 2)
-        self.left.append(left)
-        self.rows += len(after)
-        inner = decoded(column, left)
-        if inner is not None:
-            if any(True for _ in shapes(inner.to_arrow(), self.expected)):
-                self.reasons.add(Reason.KNOWN_ENCODED)
-            self.left.append(inner.with_marks(_NONE, _NONE))
-        self._look_slowly(before, after, forms)
-
-    def _replaced(self, before: Texts, alignment: Alignment) -> None:
-        if torn(before, alignment.starts, alignment.ends):
-            self.reasons.add(Reason.TORN)
-        literals = before.picked(alignment.starts, alignment.ends)
-        if self.expected.masks(Kind.DATE):
-            self.known.add(literals, alignment.kinds)
-        else:
-            # A birth date may be another event's day as well.
-            others = alignment.kinds != _BIRTH_DATE
-            starts, ends = alignment.starts[others], alignment.ends[others]
-            self.known.add(before.picked(starts, ends), alignment.kinds[others])
-        self.masked += literals.signs
-        self.signs += before.signs
-
-    def _look_slowly(self, before: Texts, after: Texts, forms: Forms) -> None:
-        for row in self.verifier.drawn(len(after)):
-            base, end = int(after.offsets[row]), int(after.offsets[row + 1])
-            first, last = np.searchsorted(forms.starts, (base, end)).tolist()
-            text, at = after.row(row), 0
-            pieces: list[bytes] = []
-            for number in range(first, last):
-                start, stop = int(forms.starts[number]) - base, int(forms.ends[number]) - base
-                pieces += (text[at:start], b"<%b>" % _KINDS[int(forms.kinds[number])])
-                at = stop
-            pieces.append(text[at:])
-            self.residual += Residual(1, self.verifier.leaked(before.row(row), b"".join(pieces)))
-
-    def _search(self) -> None:
-        if self.known.found(self.left):
-            self.reasons.add(Reason.KNOWN)
-
-    def _judge(self) -> None:
-        band = self.expected.band
-        if self.signs >= band.enough and not band.low <= self.masked / self.signs <= band.high:
-            self.reasons.add(Reason.SHARE)
-        if self.pairs > self._tolerated(self.rows):
-            self.reasons.add(Reason.NAMES)
-        if band.leaked is not None and (self.residual.per_thousand or 0) > band.leaked:
-            self.reasons.add(Reason.RESIDUAL)
-
-    def _tolerated(self, rows: int) -> int:
-        return _PAIRS_ALWAYS + int(self.expected.band.pairs * rows / 1000)
-
-    def report(self, rows: int) -> Report:
-        return Report(
-            reasons=tuple(sorted(self.reasons)),
-            rows=rows,
-            forms=self.forms,
-            share=self.masked / self.signs if self.signs else None,
-            residual=self.residual,
-        )
-
-
-_NONE: Final = np.zeros(0, np.int64)
-_BIRTH_DATE: Final = number_of(Kind.BIRTH_DATE)
-_KINDS: Final = {number_of(kind): kind.value.encode() for kind in Kind}
-
-
-def _is_utf8(texts: Texts) -> bool:
-    try:
-        texts.data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -1,0 +1,353 @@
+"""Two documents beside each other, value by value: what each leaf must be, and where it stands.
+
+Paths and the profile's columns are read by `check_columns`, not by what the masking reads them with.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from itertools import combinations
+from typing import Any, Final
+
+from sluicegate.processors.masking.check_columns import DATA, CheckColumns, is_kept, lower_name
+from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
+from sluicegate.processors.masking.profile import Column
+
+from .documents import is_same_outside, within
+from .report import Reason
+
+NUMBERED: Final = re.compile(f"<({'|'.join(Kind)})-[1-9][0-9]{{0,5}}>")
+"""A tag as a key."""
+
+_FORM_KEY: Final = re.compile(f"<(?:{'|'.join(Kind)})(?:-[1-9][0-9]{{0,5}}|:[a-z0-9]{{24}})?>")
+_LONG_NUMBER: Final = re.compile(rb"-?(?:[0-9]{9,}(?:\.0*)?|(?=[0-9.]{10,}[eE])[0-9]*\.?[0-9]+[eE]\+?[0-9]+)")
+_FIELD: Final = re.compile("[a-z_]{1,40}")
+_MOST_NAMES: Final = 6
+
+
+class _Must(Enum):
+    """What must have happened to what stands in a place."""
+
+    STAY = auto()
+    GO = auto()
+    BE_REPLACED = auto()
+    BE_CLEAN = auto()
+    BE_READ = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """A place of records: the steps to it, and what the profile says about it."""
+
+    path: str
+    shown: str
+    """The path for people: `*` for what may be data."""
+    column: Column | None
+    must: _Must
+    operator: Operator | None = None
+    is_key: bool = False
+    """Whether the name of the last step must not stay."""
+    members: "dict[str, Place]" = field(default_factory=dict, repr=False)
+    data: "Place | None" = field(default=None, repr=False)
+    """Behind any key that was replaced."""
+    inner: "Place | None" = field(default=None, repr=False)
+    """The same place, within a string of JSON."""
+
+    @classmethod
+    def named(cls, shown: str) -> "Place":
+        """A place that only has a name."""
+        return cls("", shown, None, _Must.STAY)
+
+    @property
+    def kind(self) -> Kind | None:
+        """What stands here, if it is an identifier."""
+        holds = self.column.holds if self.column is not None else None
+        return holds if isinstance(holds, Kind) else None
+
+
+@dataclass(slots=True)
+class Leaves:
+    """Values of one treatment, each pair once."""
+
+    before: list[str] = field(default_factory=list, repr=False)
+    after: list[str] = field(default_factory=list, repr=False)
+    records: list[int] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list, repr=False)
+    _seen: set[tuple[str, str]] = field(default_factory=set, repr=False)
+
+    def add(self, before: str, after: str, record: int, place: Place) -> None:
+        """Add a value, if it is new."""
+        pair = (before, after)
+        if pair not in self._seen:
+            self._seen.add(pair)
+            self.before.append(before)
+            self.after.append(after)
+            self.records.append(record)
+            self.places.append(place)
+
+
+Object = Callable[[Reason, str, int], None]
+"""Told an objection, the path, and the number of the record."""
+
+
+class Places:
+    """What a profile says about every place that was seen; kept from batch to batch."""
+
+    _MOST: Final = 20_000
+
+    def __init__(self, columns: CheckColumns) -> None:
+        self._columns = columns
+        self._known = 0
+        self._root = self._place("", "", None)
+
+    @property
+    def root(self) -> Place:
+        """Where records begin."""
+        if self._known > self._MOST:
+            self._known = 0
+            self._root = self._place("", "", None)
+        return self._root
+
+    def masks(self, kind: Kind) -> bool:
+        """Whether identifiers of this kind must be gone."""
+        return self._columns.masks(kind)
+
+    def member(self, place: Place, key: str) -> Place:
+        """The place behind a key that stayed."""
+        is_data = _FORM_KEY.fullmatch(key) is not None
+        kind = None if is_data else self._columns.keys(place.path, key)
+        is_key = kind is not None and self._columns.masks(kind)
+        name = DATA if is_data else lower_name(key)
+        found = self._step(place, name, name if _FIELD.fullmatch(name) and not is_key else DATA)
+        found.is_key = is_key
+        place.members[key] = found
+        return found
+
+    def data(self, place: Place) -> Place:
+        """The place behind a key that was replaced."""
+        if place.data is None:
+            place.data = self._step(place, DATA, DATA)
+        return place.data
+
+    def inner(self, place: Place) -> Place:
+        """The place once more, for what a string of JSON holds."""
+        if place.inner is None:
+            place.inner = self._place(place.path, place.shown, place.column)
+        return place.inner
+
+    def _step(self, place: Place, name: str, shown: str) -> Place:
+        passed = place.column if place.kind is not None else None
+        path, shown = (
+            f"{before}/{step}" if before else step
+            for before, step in ((place.path, name), (place.shown, shown))
+        )
+        return self._place(path, shown, passed)
+
+    def _place(self, path: str, shown: str, inherited: Column | None) -> Place:
+        self._known += 1
+        column = (self._columns.at(path) if path else None) or inherited
+        operator = self._columns.operator(column) if column is not None else None
+        return Place(path, shown, column, _must(column, operator), operator)
+
+
+def _must(column: Column | None, operator: Operator | None) -> _Must:
+    if is_kept(column):
+        return _Must.STAY
+    if operator is Operator.DROP:
+        return _Must.GO
+    if column is not None and isinstance(column.holds, Kind):
+        return _Must.STAY if operator is Operator.KEEP else _Must.BE_REPLACED
+    return _Must.BE_READ if column is None or column.holds is Reading.TEXT else _Must.BE_CLEAN
+
+
+@dataclass(slots=True)
+class Walk:
+    """What the records of one document hold."""
+
+    places: Places
+    object_: Object
+    text: Leaves = field(default_factory=Leaves)
+    """Free text."""
+    plain: Leaves = field(default_factory=Leaves)
+    """Codes and the like: searched for shapes and for the document's own identifiers."""
+    kept: Leaves = field(default_factory=Leaves)
+    identifiers: "dict[tuple[Kind, Operator | None], Leaves]" = field(
+        default_factory=lambda: defaultdict(Leaves), repr=False
+    )
+    keys: dict[str, tuple[int, Place]] = field(default_factory=dict, repr=False)
+    """Keys that stayed."""
+    new_keys: Leaves = field(default_factory=Leaves)
+    numbers: dict[bytes, tuple[int, Place]] = field(default_factory=dict, repr=False)
+    names: set[str] = field(default_factory=set, repr=False)
+    """Names that stand together in one object."""
+    values: list[str] = field(default_factory=list, repr=False)
+    """All values that leave, in their order."""
+    record: int = 0
+    _opened: int = 0
+    _dropped: list[int] = field(default_factory=list)
+    _names: list[str] = field(default_factory=list, repr=False)
+
+    def document(self, before: str, after: str, old: Sequence[Any], new: Sequence[Any]) -> None:
+        """Compare the records of a document, and what is around their leaves."""
+        root = self.places.root
+        for number, (one, other) in enumerate(zip(old, new, strict=True)):
+            self.record = number
+            self._node(one, other, root, listed=False)
+        if not is_same_outside(before, after, self._dropped):
+            self._object(Reason.STRUCTURE, root)
+
+    def _object(self, reason: Reason, place: Place) -> None:
+        self.object_(reason, place.shown, self.record)
+
+    def _node(self, old: Any, new: Any, place: Place, *, listed: bool) -> None:
+        must = place.must
+        if must is _Must.GO:
+            self._gone(old, new, place)
+        elif type(old) is tuple:
+            if must is _Must.STAY and place.kind is None:
+                self._stays(old, new, place)
+            else:
+                self._opened += 1
+                self._members(old, new, place, listed=listed)
+        elif type(old) is list:
+            if must is _Must.STAY and place.kind is None:
+                self._stays(old, new, place)
+            else:
+                self._opened += 1
+                self._elements(old, new, place)
+        elif must is _Must.STAY:
+            self._stays(old, new, place)
+        elif type(old) is str:
+            self._string(old, new, place, listed=listed)
+        elif type(old) is bytes:
+            self._number(old, new, place)
+        elif old is not new:
+            self._object(Reason.STRUCTURE, place)
+
+    def _gone(self, old: Any, new: Any, place: Place) -> None:
+        if isinstance(old, tuple | list):
+            self._dropped.append(self._opened)
+            self._opened += _containers(old)
+        if new is not None:
+            self._object(Reason.DROPPED, place)
+
+    def _stays(self, old: Any, new: Any, place: Place) -> None:
+        self._opened += _containers(old)
+        if old != new:
+            self._object(Reason.UNTOUCHED, place)
+        else:
+            self._keep(new, place)
+
+    def _keep(self, value: Any, place: Place) -> None:
+        match value:
+            case str():
+                self.kept.add(value, value, self.record, place)
+                self.values.append(value)
+            case tuple():
+                for key, inner in value:
+                    self._keep(key, place)
+                    self._keep(inner, place)
+            case list():
+                for element in value:
+                    self._keep(element, place)
+            case bytes():
+                self._keep(value.decode(), place)
+            case _:
+                pass
+
+    def _members(self, old: Any, new: Any, place: Place, *, listed: bool) -> None:
+        if type(new) is not tuple or len(old) != len(new):
+            self._object(Reason.STRUCTURE, place)
+            return
+        members, first_name = place.members, len(self._names)
+        for (key, value), (name, other) in zip(old, new, strict=True):
+            if key != name:
+                inner = self.places.data(place)
+                self.new_keys.add(key, name, self.record, place)
+            else:
+                inner = members.get(key) or self.places.member(place, key)
+                if inner.is_key and not (listed and type(value) not in {tuple, list}):
+                    self._object(Reason.KEY, place)
+                if key not in self.keys:
+                    self.keys[key] = (self.record, place)
+            self._node(value, other, inner, listed=False)
+        if len(self._names) > first_name + 1:
+            self._know_person(self._names[first_name:])
+        del self._names[first_name:]
+
+    def _know_person(self, names: list[str]) -> None:
+        words = [word for name in names[:_MOST_NAMES] for word in name.split()]
+        self.names.update(f"{one} {other}" for one, other in combinations(words[:_MOST_NAMES], 2))
+
+    def _elements(self, old: list[Any], new: Any, place: Place) -> None:
+        if type(new) is not list or len(old) != len(new):
+            self._object(Reason.STRUCTURE, place)
+            return
+        for one, other in zip(old, new, strict=True):
+            self._node(one, other, place, listed=True)
+
+    def _string(self, old: str, new: Any, place: Place, *, listed: bool) -> None:
+        if type(new) is not str:
+            self._object(Reason.STRUCTURE, place)
+        elif not old.strip():
+            if old != new:
+                self._object(Reason.STRUCTURE, place)
+        elif place.must is _Must.BE_REPLACED:
+            self._identifier(old, new, place)
+        elif (inner := within(old)) is not None:
+            self._within(old, new, inner, place, listed=listed)
+        else:
+            self._read(old, new, place)
+
+    def _read(self, old: str, new: str, place: Place) -> None:
+        leaves = self.text if place.must is _Must.BE_READ else self.plain
+        leaves.add(old, new, self.record, place)
+        self.values.append(new)
+
+    def _identifier(self, old: str, new: str, place: Place) -> None:
+        kind = place.kind
+        if kind is None:
+            raise AssertionError("a place without a kind is none of an identifier")
+        self.identifiers[kind, place.operator].add(old, new, self.record, place)
+        if kind is Kind.NAME and old != new:
+            self._names.append(old)
+
+    def _within(self, old: str, new: str, inner: Any, place: Place, *, listed: bool) -> None:
+        other = within(new)
+        if other is None:
+            self._object(Reason.STRUCTURE, place)
+            return
+        outer = self._opened, self._dropped
+        self._opened, self._dropped = 0, []
+        self._node(inner, other, self.places.inner(place), listed=listed)
+        if old != new and not is_same_outside(old, new, self._dropped):
+            self._object(Reason.STRUCTURE, place)
+        self._opened, self._dropped = outer
+
+    def _number(self, old: bytes, new: Any, place: Place) -> None:
+        """A number that stayed, or text in its place."""
+        if type(new) is str and place.must is _Must.BE_REPLACED:
+            self._identifier(old.decode(), new, place)
+        elif type(new) is str and place.must is _Must.BE_READ:
+            self._read(old.decode(), new, place)
+        elif old != new:
+            self._object(Reason.STRUCTURE, place)
+        elif place.must is _Must.BE_REPLACED:
+            self._identifier(old.decode(), old.decode(), place)
+        elif place.must is _Must.BE_READ:
+            self.numbers.setdefault(old, (self.record, place))
+            self.values.append(old.decode())
+            if _LONG_NUMBER.fullmatch(old) and self.places.masks(Kind.NUMBER):
+                self._object(Reason.DIGITS, place)
+
+
+def _containers(value: Any) -> int:
+    match value:
+        case tuple():
+            return 1 + sum(_containers(inner) for _, inner in value)
+        case list():
+            return 1 + sum(map(_containers, value))
+        case _:
+            return 0

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluicegate.schemas.audit import AuditEntry
+from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.schemas.receipt import NoResult
 
 from .events import Event
@@ -28,6 +29,15 @@ _SPECIAL: dict[str, dict[str, str]] = {
         check.value: f"its executor refused the grant, because {sentence}"
         for check, sentence in SENTENCES.items()
         if check is not Check.NOT_THE_AUDIENCE  # the gate's own reason, whatever the receipt says
+    },
+    Event.RELEASE_REFUSED: {check.value: sentence for check, sentence in SENTENCES.items()},
+    Event.EXPORT_DESTROYED: {
+        OutcomeKind.DENIED: "the policy denies the release",
+        OutcomeKind.REJECTED: "a person rejected the release",
+        OutcomeKind.EXPIRED: "too few people approved in time",
+        OutcomeKind.WITHDRAWN: "the release was withdrawn",
+        OutcomeKind.LAPSED: "masking did not claim the grant in time",
+        OutcomeKind.REFUSED: "masking refused the grant",
     },
     Event.REQUEST_REMINDED: {"late": "its deadline had passed by then, so nobody was told"},
     Event.RECONCILIATION_COUNTED: {"executed": "it was executed", "failed": "it failed"},
@@ -186,6 +196,8 @@ def _batch(entry: AuditEntry) -> Iterator[str]:
         yield f"{entry.reported} fields unknown to the profile were read as free text"
     if entry.reasons:
         yield f"because of {_list(entry.reasons)}"
+    if entry.release_id is not None:
+        yield f"release `{entry.release_id}`"
 
 
 def _told(entry: AuditEntry, action_id: str) -> Iterator[str]:

@@ -26,35 +26,38 @@ SOURCE: Final = "/sluicegate/masking"
 __all__ = [
     "PROCESSOR",
     "SOURCE",
-    "encode_masked",
     "encode_quarantined",
     "encode_withheld",
     "entry_output",
+    "masked_batch",
     "output",
     "put_aside",
 ]
 
 
-def encode_masked(batch: ExportBatch, digest: bytes, profile: str, masked: Masked, now_ms: int) -> Encoded:
+def masked_batch(batch: ExportBatch, digest: bytes, profile: str, masked: Masked, now_ms: int) -> MaskedBatch:
     """The batch as it may leave."""
-    return codec.encode(
-        MaskedBatch(
-            **_placed(batch, digest),
-            **_chained(batch),
-            profile=profile,
-            media_type=batch.media_type,
-            body=masked.body,
-            masked={str(kind): count for kind, count in masked.counts.items()},
-            reported=masked.reported,
-            masked_at_ms=now_ms,
-        )
+    return MaskedBatch(
+        **_placed(batch, digest),
+        **_chained(batch),
+        profile=profile,
+        media_type=batch.media_type,
+        body=masked.body,
+        masked={str(kind): count for kind, count in masked.counts.items()},
+        reported=masked.reported,
+        masked_at_ms=now_ms,
     )
 
 
 def encode_withheld(
-    batch: ExportBatch, digest: bytes, profile: str, reasons: tuple[str, ...], now_ms: int
+    batch: ExportBatch,
+    digest: bytes,
+    profile: str,
+    reasons: tuple[str, ...],
+    now_ms: int,
+    release_id: str | None,
 ) -> Encoded:
-    """The notice in its place: who reads the chain learns that this link is missing, and no more."""
+    """The notice in its place: who reads the chain learns that this link is missing, whether people decide, and no more."""
     return codec.encode(
         WithheldBatch(
             **_placed(batch, digest),
@@ -62,6 +65,7 @@ def encode_withheld(
             profile=profile,
             reasons=reasons,
             withheld_at_ms=now_ms,
+            release_id=release_id,
         )
     )
 
@@ -74,6 +78,7 @@ def encode_quarantined(
     recipient: Recipient,
     sealed: bytes,
     now_ms: int,
+    release_id: str | None,
 ) -> Encoded:
     """The batch for the privacy office alone."""
     return codec.encode(
@@ -84,12 +89,18 @@ def encode_quarantined(
             recipient=recipient.key_id,
             sealed=sealed,
             quarantined_at_ms=now_ms,
+            release_id=release_id,
         )
     )
 
 
 def output(
-    topic: str, batch: ExportBatch, encoded: Encoded, cause: Cause, ordinal: int, trace: bytes | None
+    topic: str,
+    batch: ExportBatch | MaskedBatch,
+    encoded: Encoded,
+    cause: Cause,
+    ordinal: int,
+    trace: bytes | None,
 ) -> Output:
     """One record about a batch, keyed by its lane."""
     headers = record_headers(

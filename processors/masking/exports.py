@@ -1,13 +1,15 @@
 """Masking: one topology over raw batches, pure and replayable. Nothing leaves that two engines did not look at.
 
-Source: exports.raw.  Store: exports.  Tables: policies, identities, controls.
-Sinks: exports.masked, exports.quarantine, audit, dlq.exports.raw.
+Source: exports.raw, execution.masking.  Stores: exports, held.  Tables: policies, identities, controls.
+Sinks: exports.masked, exports.quarantine, actions, receipts, audit, dlq.<source>.
 
 ::
 
     ExportBatch ──► intake ──► place ──► mask ──► look ──► exports.masked
                       │          │         └────────┴─────► exports.quarantine (sealed), a notice on exports.masked
+                      │          │                └──► held, `export.release` on actions, where the profile says so
                       └──────────┴──► dlq.exports.raw
+    Grant, Outcome ──► releasing ──► exports.masked (a held batch, or the notice that it is gone), receipts
     every batch ─► audit entry with its leaf
 """
 
@@ -22,26 +24,30 @@ from sluicegate.processors.intake import AuthenticBatch, authenticate_batch
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
 from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
+from sluicegate.schemas import codec
 from sluicegate.schemas.export import ExportBatch
 from sluicegate.schemas.state import ExportProgress
 
-from . import export_progress
+from . import export_progress, held
 from .engine.engine import Engine
 from .engine.surrogates import Surrogates
 from .export_intake import Belongs, Repeated, place
 from .export_progress import put_progress, read_progress
 from .export_records import (
     PROCESSOR,
-    encode_masked,
     encode_quarantined,
     encode_withheld,
     entry_output,
+    masked_batch,
     output,
     put_aside,
 )
 from .export_secrets import Draw, ExportSecrets
 from .masking import Unmaskable, mask
 from .profile import BUILT_IN, Profile
+from .release_report import WEIGHED, masking_report
+from .release_requests import Asked, Objected, ReleaseRequests, with_persons_behind
+from .releasing import Releasing
 from .sealing import Recipient
 from .second_look import second_look
 
@@ -68,13 +74,21 @@ class MaskingTopology(OperatorTables):
     skew_ms: int = 2_000
     audit_as_json: bool = False
 
-    sources = ("exports.raw",)
-    output_topics = ("exports.masked", "exports.quarantine", "audit", "dlq.exports.raw")
+    sources = ("exports.raw", held.GRANTS)
+    output_topics = (
+        "exports.masked",
+        "exports.quarantine",
+        "actions",
+        "receipts",
+        "audit",
+        *(f"dlq.{source}" for source in sources),
+    )
 
     @property
     def stores(self) -> tuple[StoreSpec, ...]:
-        """Chains, until nothing can be added to them any more."""
-        return (StoreSpec(export_progress.STORE, export_progress.CHANGELOG, export_progress.KEPT_MS),)
+        """Chains, until nothing can be added to them any more; what is held, until its action has ended."""
+        chains = StoreSpec(export_progress.STORE, export_progress.CHANGELOG, export_progress.KEPT_MS)
+        return (chains, held.SPEC)
 
     def adopt(self, partition: int, before: Tables | None, tables: Tables, now_ms: int) -> Step:
         """Write down which positions of the tables hold from here on."""
@@ -82,8 +96,11 @@ class MaskingTopology(OperatorTables):
         return Step(outputs=(entry_output(entry, str(partition), as_json=self.audit_as_json),))
 
     def process(self, stores: StoreReader, tables: Tables, record: Record, now_ms: int) -> Step:
-        """One batch: masked, withheld, refused, or repeated."""
+        """One batch: masked, withheld, refused, or repeated; or what became of one that is held."""
         cause = Cause(str(record.position), record.append_ms, now_ms)
+        if record.position.topic == held.GRANTS:
+            taken = self._releasing().take(stores, tables, record, cause)
+            return self._step(record, cause, Ruling(taken.event, taken.facts, taken.puts), taken.outputs)
         trusted = authenticate_batch(record, tables, self.trust.deployment, self.partitions)
         if isinstance(trusted, DeadLetter):
             return self._set_aside(record, cause, Event.DEAD_LETTER, {"reason": trusted.reason})
@@ -106,14 +123,20 @@ class MaskingTopology(OperatorTables):
                 return self._pass_on(record, cause, trusted, progress, tables)
 
     def due(self, store: str, key: bytes, value: bytes) -> Due | None:
-        """Nothing waits: a chain without its last batch stays open until it is forgotten."""
-        del store, key, value
-        return None
+        """The end of what is held. A chain without its last batch stays open until it is forgotten."""
+        return held.held_due(key, value) if store == held.STORE else None
 
     def punctuate(self, stores: StoreReader, tables: Tables, due: Due, partition: int, now_ms: int) -> Step:
-        """Never asked for."""
-        del stores, tables, due, partition, now_ms
-        return Step()
+        """Something was held for longer than people may take."""
+        del tables
+        cause = Cause(f"{due.store}/{due.key.decode()}/{due.kind}@{due.at_ms}", due.at_ms, now_ms)
+        taken = self._releasing().unanswered(stores, due, cause)
+        if taken is None:
+            return Step()
+        ruling = Ruling(taken.event, {**taken.facts, "processor": PROCESSOR}, taken.puts)
+        entry = audit.entry_for(ruling, cause, partition, taken.outputs, None)
+        told = entry_output(entry, str(partition), as_json=self.audit_as_json)
+        return Step(taken.puts, (*taken.outputs, told))
 
     def expired(self, store: str, value: bytes, stream_ms: int) -> bool:
         """Whether a chain is so old that whatever could be added to it is refused for its age."""
@@ -128,10 +151,17 @@ class MaskingTopology(OperatorTables):
         self, record: Record, cause: Cause, trusted: AuthenticBatch, progress: ExportProgress, tables: Tables
     ) -> Step:
         secret, progress = ExportSecrets(self.secret, self.draw).taken(progress)
-        found = self._mask(trusted, progress.profile, tables, secret, cause.now_ms)
+        profile = BUILT_IN.get(progress.profile) or tables.profiles.get(progress.profile)
+        found = self._mask(trusted, profile, secret, cause.now_ms)
+        if profile is not None and profile.releases:
+            progress = with_persons_behind(progress, trusted.model, tables)
         if isinstance(found, _Passed):
             return self._let_out(record, cause, trusted, progress, found)
-        return self._withhold(record, cause, trusted, progress, found)
+        if not isinstance(found, Objected):
+            return self._withhold(record, cause, trusted, progress, found)
+        requests = ReleaseRequests(self.trust.deployment, self.secret)
+        asked = requests.ask(found, progress, tables, cause, 2, traceparent(record.headers))
+        return self._withhold(record, cause, trusted, progress, found.reasons, asked)
 
     def _let_out(
         self,
@@ -161,27 +191,34 @@ class MaskingTopology(OperatorTables):
         trusted: AuthenticBatch,
         progress: ExportProgress,
         reasons: tuple[str, ...],
+        asked: Asked | None = None,
     ) -> Step:
-        """The raw batch to the privacy office, a notice to who reads the result."""
+        """The raw batch to the privacy office, a notice to who reads the result; `asked` when people may still release it."""
         batch, digest, trace = trusted.model, trusted.digest, traceparent(record.headers)
+        release_id = None if asked is None else asked.release_id
         facts = {
             **_facts(trusted),
             "profile": progress.profile,
             "result_batches": batch.count,
             "reasons": reasons,
+            "release_id": release_id,
         }
         sealed = self.recipient.seal(trusted.signed.value, self.secret, digest)
         kept = encode_quarantined(
-            batch, digest, progress.profile, reasons, self.recipient, sealed, cause.now_ms
+            batch, digest, progress.profile, reasons, self.recipient, sealed, cause.now_ms, release_id
         )
-        told = encode_withheld(batch, digest, progress.profile, reasons, cause.now_ms)
+        told = encode_withheld(batch, digest, progress.profile, reasons, cause.now_ms, release_id)
         withheld = progress.model_copy(update={"withheld": progress.withheld + 1})
-        ruling = Ruling(Event.BATCH_WITHHELD, facts, (put_progress(batch, withheld),))
+        puts = (put_progress(batch, withheld), *(() if asked is None else (asked.put,)))
         outputs = (
             output("exports.quarantine", batch, kept, cause, 0, trace),
             output("exports.masked", batch, told, cause, 1, trace),
+            *(() if asked is None else (asked.output,)),
         )
-        return self._step(record, cause, ruling, outputs)
+        return self._step(record, cause, Ruling(Event.BATCH_WITHHELD, facts, puts), outputs)
+
+    def _releasing(self) -> Releasing:
+        return Releasing(self.trust.deployment, self.partitions, self.skew_ms, self.secret)
 
     def _set_aside(self, record: Record, cause: Cause, event: Event, facts: dict[str, Any]) -> Step:
         """Original bytes to the dead letters, an entry to audit; no state."""
@@ -194,10 +231,9 @@ class MaskingTopology(OperatorTables):
         return Step(ruling.puts, (*outputs, entry_output(entry, str(partition), as_json=self.audit_as_json)))
 
     def _mask(
-        self, trusted: AuthenticBatch, name: str, tables: Tables, secret: bytes, now_ms: int
-    ) -> "_Passed | tuple[str, ...]":
+        self, trusted: AuthenticBatch, profile: Profile | None, secret: bytes, now_ms: int
+    ) -> "_Passed | Objected | tuple[str, ...]":
         """The masked batch, or why it does not leave."""
-        profile = BUILT_IN.get(name) or tables.profiles.get(name)
         if profile is None:
             return ("unknown-profile",)
         try:
@@ -207,18 +243,26 @@ class MaskingTopology(OperatorTables):
 
     def _looked_at(
         self, trusted: AuthenticBatch, profile: Profile, surrogates: Surrogates, now_ms: int
-    ) -> "_Passed | tuple[str, ...]":
+    ) -> "_Passed | Objected | tuple[str, ...]":
         batch = trusted.model
         masked = mask(batch.media_type, batch.body, profile, surrogates, self.engine)
         if isinstance(masked, Unmaskable):
             return masked.reasons[:MAX_REASONS]
         reasons = second_look(batch.media_type, batch.body, masked.body, profile, surrogates)
-        if reasons:
-            return reasons[:MAX_REASONS]
-        encoded = encode_masked(batch, trusted.digest, profile.name, masked, now_ms)
+        model = masked_batch(batch, trusted.digest, profile.name, masked, now_ms)
+        encoded = codec.encode(model)
         if len(encoded.value) > LARGEST_BYTES:
-            return ("too-large",)
-        return _Passed(encoded, masked.counts, masked.reported)
+            return (*reasons, "too-large")[:MAX_REASONS]
+        if not reasons:
+            return _Passed(encoded, masked.counts, masked.reported)
+        if not (profile.releases and WEIGHED.issuperset(reasons)):
+            return reasons[:MAX_REASONS]
+
+        def look(raw: bytes, row: bytes) -> tuple[str, ...]:
+            return second_look(batch.media_type, raw, row, profile, surrogates)
+
+        report = masking_report(batch.media_type, batch.body, masked, reasons, trusted.digest, look)
+        return Objected(batch, model, reasons[:MAX_REASONS], report)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sluicegate.schemas.audit import AuditEntry, EntryKind
 
 from .chains import BATCHES
 from .findings import Invariant, Ledger
+from .held import RELEASES
 from .placed import Placed
 
 _KINDS = {
@@ -18,6 +19,7 @@ _KINDS = {
     Event.REQUEST_EXPIRED: EntryKind.PUNCTUATION,
     Event.GRANT_LAPSED: EntryKind.PUNCTUATION,
     Event.CLAIM_UNKNOWN: EntryKind.PUNCTUATION,
+    Event.EXPORT_FORGOTTEN: EntryKind.PUNCTUATION,
     Event.TABLES_ADOPTED: EntryKind.TABLES,
     Event.TRANSACTION: EntryKind.TILE,
 }
@@ -61,7 +63,7 @@ class Copies:
             return None
         if entry.partition != placed.partition:
             self._ledger.find(Invariant.ENTRIES, placed, "the entry was written for another partition")
-        writer = "masking" if event in BATCHES else "gate"
+        writer = "masking" if event in BATCHES | RELEASES else "gate"
         if entry.processor != writer and not (event in _EITHERS and entry.processor == "masking"):
             self._ledger.find(Invariant.ENTRIES, placed, f"`{event}` is not for `{entry.processor}` to write")
         kind = _KINDS.get(event, EntryKind.RECORD)

@@ -21,6 +21,10 @@ _REFUSALS = frozenset(
         Event.GRANT_LAPSED,
         Event.CLAIM_UNKNOWN,
         Event.BATCH_REFUSED,
+        Event.EXPORT_DESTROYED,
+        Event.EXPORT_FORGOTTEN,
+        Event.RELEASE_REFUSED,
+        Event.RELEASE_IGNORED,
     }
 )
 

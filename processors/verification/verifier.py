@@ -11,6 +11,7 @@ from .chains import Chains
 from .copies import Copies
 from .findings import Check, Invariant, Ledger
 from .grants import Grants
+from .held import Held
 from .lives import Lives
 from .placed import Placed
 from .refusals import Refusals
@@ -37,6 +38,7 @@ class _History:
         self._grants = Grants(self.ledger)
         self._refusals = Refusals(self.ledger)
         self._chains = Chains(self.ledger)
+        self._held = Held(self.ledger)
         self._partition = partition
         self._transactions: dict[str, list[Placed]] = {}
         self._next = 0
@@ -89,6 +91,7 @@ class _History:
             self.lives.take(placed, event, is_whole=is_whole)
             self._refusals.take(placed, event)
             self._chains.take(placed, event, is_whole=all_whole)
+            self._held.take(placed, event, is_whole=all_whole)
 
 
 class Verifier:

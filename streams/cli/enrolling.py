@@ -7,6 +7,7 @@ import typer
 from sluicegate.schemas.document import DocumentKind
 from sluicegate.streams.clients.signed_record import random_id
 from sluicegate.streams.clients.stored_key import key_or_new
+from sluicegate.streams.releasing import releasing_keys
 
 from .failures import Commands
 from .identities_file import body_of
@@ -106,6 +107,12 @@ def agent(
         str | None, typer.Option("--lane", help="Share a lane with related agents. Default: its id.")
     ] = None,
     key: PublicKeyOption = None,
+    releases: Annotated[
+        bool,
+        typer.Option(
+            "--releases", help="It is masking, which asks people to release what it holds. Key: masking's."
+        ),
+    ] = False,
     retired: Annotated[bool, typer.Option("--retired", help="Its actions no longer count.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -113,8 +120,13 @@ def agent(
 
     Example: sluicegate identity add agent clinic-ops --owner p-9k1x
     """
-    said = {"owners": owner, "lane": lane, "retired": retired, "key": key or _own_key(ctx, agent_id)}
-    _publish(ctx, DocumentKind.AGENT, agent_id, said, as_json=as_json)
+    said = {"owners": owner, "lane": lane, "releases": releases, "retired": retired}
+    own = (
+        (releasing_keys(invocation(ctx).state).agent.public.text if releases else _own_key(ctx, agent_id))
+        if key is None
+        else key
+    )
+    _publish(ctx, DocumentKind.AGENT, agent_id, {**said, "key": own}, as_json=as_json)
 
 
 @app.command()
@@ -161,6 +173,14 @@ def pipeline(
         str, typer.Argument(metavar="PIPELINE", help="Its id: a-z, 0-9 and -. Also the lane of its streams.")
     ],
     *,
+    owner: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--owner",
+            metavar="PERSON",
+            help="Who answers for it; repeat it. Without: people release nothing of it.",
+        ),
+    ] = None,
     key: PublicKeyOption = None,
     retired: Annotated[bool, typer.Option("--retired", help="Its batches no longer count.")] = False,
     as_json: AsJson = False,
@@ -171,7 +191,7 @@ def pipeline(
 
     Example: sluicegate identity add pipeline crm-nightly
     """
-    said = {"retired": retired, "key": key or _own_key(ctx, pipeline_id)}
+    said = {"owners": owner or [], "retired": retired, "key": key or _own_key(ctx, pipeline_id)}
     _publish(ctx, DocumentKind.PIPELINE, pipeline_id, said, as_json=as_json)
 
 

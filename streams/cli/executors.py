@@ -11,6 +11,7 @@ from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.schemas.keys import PublicKey
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.kafka.provision import provision_executor
+from sluicegate.streams.releasing import RELEASER, releasing_keys
 
 from .failures import Commands
 from .identities_file import body_of
@@ -96,7 +97,12 @@ def add_executor(
 ) -> dict[str, Any]:
     """The five steps, in the order that leaves no route to something that is not there."""
     # 1. the key
-    key = PublicKey.from_text(public_key) if public_key else key_or_new(called.state, name)[0].public
+    if public_key:
+        key = PublicKey.from_text(public_key)
+    elif name == RELEASER:
+        key = releasing_keys(called.state).executor.public
+    else:
+        key = key_or_new(called.state, name)[0].public
     # 2. to 4. user, topics, rights
     made = provision_executor(called.admin(), called.state, called.layout, name)
     # 5. the signed document

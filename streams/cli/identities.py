@@ -4,10 +4,21 @@ from typing import Any
 
 import typer
 
-from sluicegate.schemas.document import Account, Agent, Body, Bridge, DocumentKind, Executor, Group, Person
+from sluicegate.schemas.document import (
+    Account,
+    Agent,
+    Body,
+    Bridge,
+    DocumentKind,
+    Executor,
+    Group,
+    Person,
+    Pipeline,
+)
 from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams.clients.operator import Statement
 from sluicegate.streams.clients.stored_key import key_or_new
+from sluicegate.streams.releasing import RELEASER, releaser, releasing_keys
 
 from . import enrolling
 from .failures import Commands
@@ -37,8 +48,18 @@ def apply(ctx: typer.Context, *, as_json: AsJson = False) -> None:
     if not called.identities_path.is_file():
         raise ConfigurationError(f"there is no `{called.identities_path}`: `sluicegate init` writes one")
     called.state.create()
-    bodies = called.identities.bodies(lambda name: key_or_new(called.state, name)[0].public.text)
+    keys = releasing_keys(called.state) if called.identities.releasing else None
+
+    def public_key(name: str) -> str:
+        if keys is not None and name in called.identities.releasing:
+            return keys.agent.public.text
+        return key_or_new(called.state, name)[0].public.text
+
+    bodies = called.identities.bodies(public_key)
     with operator_of(called) as operator:
+        if keys is not None:
+            known = operator.tables.directory.executors.get(RELEASER)
+            bodies[DocumentKind.EXECUTOR, RELEASER] = releaser(keys, known)
         before = {subject: operator.current(*subject) for subject in bodies}
         wanted = [Statement(kind, name, body) for (kind, name), body in bodies.items()]
         versions = operator.ensure_many(wanted)
@@ -111,7 +132,10 @@ def _about(body: Body) -> str:
         case Group():
             return ", ".join(body.members)
         case Agent():
-            return f"of {', '.join(body.owners)}" + (f", lane {body.lane}" if body.lane else "")
+            lane = (
+                "any lane, asks for releases" if body.releases else f"lane {body.lane}" if body.lane else ""
+            )
+            return f"of {', '.join(body.owners)}" + (f", {lane}" if lane else "")
         case Executor():
             floors = [
                 f"{kind}: {_needs(floor.groups, floor.quorum)}" for kind, floor in sorted(body.floor.items())
@@ -121,6 +145,8 @@ def _about(body: Body) -> str:
             return f"{', '.join(body.types)}{floor}{settles}; lease {span(body.lease_ms)}"
         case Bridge():
             return clean(", ".join(body.issuers))
+        case Pipeline():
+            return f"of {', '.join(body.owners)}" if body.owners else ""
         case _:
             return ""
 

@@ -71,12 +71,20 @@ class Identities:
         """What the file says about one subject; None when it is not there."""
         return self.sections.get(section, {}).get(name)
 
+    @property
+    def releasing(self) -> tuple[str, ...]:
+        """Agents that are masking and whose key is not in the file: it derives from masking's secret."""
+        agents = self.sections.get("agents", {})
+        return tuple(name for name, said in agents.items() if said.get("releases") and "key" not in said)
+
     def keyless(self) -> Iterator[str]:
-        """The ids whose key is not in the file."""
+        """The ids whose key is not in the file and has a file of its own."""
         for section in SECTIONS:
             if section in KEYED:
                 yield from (
-                    name for name, said in self.sections.get(section, {}).items() if "key" not in said
+                    name
+                    for name, said in self.sections.get(section, {}).items()
+                    if "key" not in said and not (section == "agents" and name in self.releasing)
                 )
 
     def bodies(self, public_key: Callable[[str], str]) -> dict[Subject, Body]:

@@ -7,6 +7,7 @@ gets that password, so a lost file is healed by provisioning again.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sluicegate.processors.export_release import RELEASER
 from sluicegate.streams.state_folder import StateFolder
 
 from .access import AccessPlan, apply_access
@@ -45,8 +46,10 @@ def provision_executor(admin: Admin, state: StateFolder, layout: Layout, name: s
     """The user, topics and rights of one executor; its key and its signed document are not made here.
 
     Order: user, topics, rights. The document that routes actions to it comes after: a route to an absent topic
-    would stop the gate.
+    would stop the gate. Masking has its own user and rights, and is the executor of releases with them.
     """
+    if name == RELEASER:
+        return Provisioned((), apply_topics(admin, layout), _provision_rights(admin, Principal(Role.MASKING)))
     executor = Principal(Role.EXECUTOR, name)
     users = provision_users(admin, state, (executor,))
     topics = apply_topics(admin, layout, (name,))

@@ -7,6 +7,8 @@ offset commit needs nothing else), so each principal has its own group, by its l
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sluicegate.processors.export_release import RELEASER
+
 from .conformance_suite import SCRATCH_GROUP
 from .principals import Naming, Principal, Role
 
@@ -69,7 +71,8 @@ class RoleRights:
 
 
 CHANGELOGS = ("gate.pending.changelog", "gate.closed.changelog")
-CHAINS = "masking.exports.changelog"
+MASKING_CHANGELOGS = ("masking.exports.changelog", "masking.held.changelog")
+RELEASES = f"execution.{RELEASER}"
 
 TABLE: dict[Role, RoleRights] = {
     Role.ADMIN: RoleRights(
@@ -95,14 +98,16 @@ TABLE: dict[Role, RoleRights] = {
     ),
     Role.MASKING: RoleRights(
         # What it has written proves that a partition was worked on before (see `runtime.first_start`).
-        read=("exports.raw", *DOCUMENTS, CHAINS, "exports.masked", "conformance"),
+        read=("exports.raw", RELEASES, *DOCUMENTS, *MASKING_CHANGELOGS, "exports.masked", "conformance"),
         write=(
             "exports.masked",
             "exports.quarantine",
             "audit",
             "actions",
-            CHAINS,
+            "receipts",
+            *MASKING_CHANGELOGS,
             "dlq.exports.raw",
+            f"dlq.{RELEASES}",
             "conformance",
         ),
         transactions=True,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sluicegate.processors.export_release import RELEASER
 from sluicegate.schemas.errors import AccessError, ConfigurationError
 from sluicegate.streams.settings import CLOSING_WINDOW_MS, Settings
 
@@ -77,8 +78,9 @@ class Layout:
 
 
 def table(layout: Layout, executors: Iterable[str] = ()) -> tuple[TopicSpec, ...]:
-    """Every topic of a deployment, with those of its executors."""
-    return (*_fixed(layout), *(spec for name in sorted(set(executors)) for spec in executor_topics(name)))
+    """Every topic of a deployment, with those of its executors; masking is one, of releases."""
+    names = sorted({*executors, RELEASER})
+    return (*_fixed(layout), *(spec for name in names for spec in executor_topics(name)))
 
 
 def executor_topics(name: str) -> tuple[TopicSpec, TopicSpec]:
@@ -112,6 +114,7 @@ def _fixed(layout: Layout) -> tuple[TopicSpec, ...]:
         # Chains are kept two days and an hour of stream time, see `processors/masking/export_progress`; a worker that was
         # away as long as its input is kept must still find them.
         TopicSpec("masking.exports.changelog", 4 * DAY_MS),
+        TopicSpec("masking.held.changelog", FOREVER, 8 * MIB, cleanup=Cleanup.COMPACT),
         *(
             _dead_letters(topic)
             for topic in (

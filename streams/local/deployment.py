@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
-from sluicegate.schemas.document import Floor
+from sluicegate.schemas.document import Agent, DocumentKind, Floor
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.clients.operator import Operator
 from sluicegate.streams.clients.privacy_key import privacy_key_or_new
@@ -29,6 +29,7 @@ from sluicegate.streams.kafka.principals import Naming, Principal, Role
 from sluicegate.streams.kafka.provision import provision_cluster, provision_executor
 from sluicegate.streams.kafka.topics import Layout
 from sluicegate.streams.masking_workers import MASKING_KEY, masking_spec
+from sluicegate.streams.releasing import RELEASER, releaser, releasing_keys
 from sluicegate.streams.settings import GateSettings, Settings, TrustSettings
 from sluicegate.streams.state_folder import StateFolder
 
@@ -178,6 +179,14 @@ class LocalDeployment:
         provision_executor(self.admin, self.state, Layout.of(self.settings), name)
         self.operator.enrol_executor(name, key.public, types, floor=floor, reconcilers=tuple(reconcilers))
         return key
+
+    def enrol_masking(self, owners: Collection[str], name: str = "masking") -> None:
+        """Let masking ask people to release what it holds; these persons answer for it, and never decide on what it asks."""
+        keys = releasing_keys(self.state)
+        agent = Agent(key=keys.agent.public.text, owners=tuple(owners), releases=True)
+        known = self.operator.tables.directory.executors.get(RELEASER)
+        self.operator.ensure(DocumentKind.AGENT, name, agent)
+        self.operator.ensure(DocumentKind.EXECUTOR, RELEASER, releaser(keys, known))
 
     def await_adoption(self, timeout_s: float = 60.0) -> None:
         """Return once every partition of what was started here uses everything published so far."""

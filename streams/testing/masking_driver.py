@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sluicegate.processors.contract import Position, Record
+from sluicegate.processors.export_release import EXPORT_RELEASE, RELEASER
 from sluicegate.processors.masking.exports import MaskingTopology
+from sluicegate.processors.masking.releasing_keys import ReleasingKeys
 from sluicegate.processors.masking.sealing import Recipient, open_sealed, recipient_of
 from sluicegate.processors.tables import Tables, Trust
 from sluicegate.schemas import codec, document
+from sluicegate.schemas.action import Action
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.canonical import sha256
 from sluicegate.schemas.document import DocumentKind
@@ -63,11 +66,21 @@ class MaskingDriver:
             self.topology, partitions=partitions, log=self.gate.driver.log, evidence=("exports.masked",)
         )
 
-    def pipeline(self, name: str) -> None:
+    def pipeline(self, name: str, *, owners: Iterable[str] = ()) -> None:
         """A pipeline with a key of its own."""
-        self.gate.publish(
-            DocumentKind.PIPELINE, name, document.Pipeline(key=seeded_key(f"pipeline-{name}").public.text)
-        )
+        key = seeded_key(f"pipeline-{name}").public.text
+        body = document.Pipeline(key=key, owners=tuple(owners))
+        self.gate.publish(DocumentKind.PIPELINE, name, body)
+
+    def enrol_masking(self, *, owners: Iterable[str], name: str = "masking") -> None:
+        """Masking as the agent that asks for releases, and as the executor that carries them out."""
+        keys = ReleasingKeys.of(_SECRET)
+        self.gate.agent(name, owners=owners, key=keys.agent.public, releases=True)
+        self.gate.executor(RELEASER, types=[EXPORT_RELEASE], key=keys.executor.public)
+
+    def releases(self) -> list[Action]:
+        """Every release that masking has asked for."""
+        return [one for one in self.gate.records_of("actions", Action) if one.type == EXPORT_RELEASE]
 
     def granted(self, agent: str, action_type: str, **fields: Any) -> Grant:
         """Submit an action that the policy allows; its grant."""
@@ -154,8 +167,8 @@ class MaskingDriver:
     def run(self) -> None:
         """Let gate and masking work until nothing is left to do."""
         self.driver.now_ms = self.gate.driver.now_ms
-        self.gate.run()
-        self.driver.run()
+        while self.gate.run() + self.driver.run():
+            pass
 
     def advance(self, milliseconds: int) -> None:
         """Let time pass, then work."""

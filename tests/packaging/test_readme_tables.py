@@ -17,7 +17,15 @@ from sluicegate.streams.settings import Settings
 
 LAYOUT: Final = Layout(partitions=6)
 DLQ, EXECUTION = "dlq.<topic>", "execution.<executor>"
-RAW: Final = {"actions", EXECUTION, "exports.raw", "exports.quarantine", DLQ, "gate.pending.changelog"}
+RAW: Final = {
+    "actions",
+    EXECUTION,
+    "exports.raw",
+    "exports.quarantine",
+    DLQ,
+    "gate.pending.changelog",
+    "masking.held.changelog",
+}
 """Where raw argument bytes live, and nowhere else: fixed by the design."""
 
 

@@ -15,7 +15,10 @@ from nacl.secret import SecretBox
 
 from sluicegate.schemas.state import ExportProgress
 
+from .engine.surrogates import Surrogates
 from .export_progress import progress_key
+from .identifiers import Operator
+from .profile import Profile
 from .sealing import derived
 
 SECRET_BYTES: Final = 32
@@ -42,9 +45,14 @@ class ExportSecrets:
             sealed = bytes(box.encrypt(secret, self.draw(SecretBox.NONCE_SIZE)))
         return secret, progress.model_copy(update={"sealed_secret": None if progress.closed else sealed})
 
-    def lasting(self, name: str) -> bytes:
-        """A secret that derives from the masking key and a name for ever: whoever has the key can make its surrogates again."""
-        return derived(self.masking_key, "lasting secret", name.encode())
+    def surrogates(self, secret: bytes, profile: Profile) -> Surrogates:
+        """What stands for identifiers in an export with this secret.
+
+        Where the profile has pseudonyms, they and all proofs derive from the masking key instead, for ever: the same in every export.
+        """
+        if not profile.uses(Operator.PSEUDONYM):
+            return Surrogates(secret)
+        return Surrogates(secret, pseudonym_key=derived(self.masking_key, "pseudonyms", b""))
 
 
 def _opened(box: SecretBox, sealed: bytes | None) -> bytes | None:

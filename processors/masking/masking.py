@@ -53,9 +53,18 @@ class Unmaskable:
 
 
 def mask(
-    media_type: str, body: bytes, profile: Profile, surrogates: Surrogates, engine: Engine
+    media_type: str,
+    body: bytes,
+    profile: Profile,
+    surrogates: Surrogates,
+    engine: Engine,
+    *,
+    this_year: int | None = None,
 ) -> Masked | Unmaskable:
-    """The batch under a profile; `surrogates` are the export's own: one export, one surrogate per value."""
+    """The batch under a profile; `surrogates` are the export's own: one export, one surrogate per value.
+
+    `this_year` is the year in which it is masked: from which a year of birth may tell an age over 89. Without it every one may.
+    """
     if media_type not in {JSON, JSON_LINES, TEXT}:
         return Unmaskable(("media-type",))
     if len(body) > MAX_BYTES:
@@ -64,7 +73,7 @@ def mask(
         text = body.decode()
     except UnicodeDecodeError:
         return Unmaskable(("not-utf-8",))
-    masking = Masking(engine, profile, surrogates)
+    masking = Masking(engine, profile, surrogates, this_year)
     try:
         new = (
             _masked_text(masking, text) if media_type == TEXT else _masked_records(masking, media_type, text)

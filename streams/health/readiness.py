@@ -95,7 +95,7 @@ def _of_slot(slot: SlotStatus, now_ms: int) -> Iterator[Reason]:
         yield Reason(Why.ENDED if slot.ended_ms else Why.NOT_STARTED, said, slot=slot.slot)
     elif slot.state is SlotState.STARTING:
         yield Reason(Why.NOT_STARTED, f"the worker has not said anything yet{because}", slot=slot.slot)
-    if slot.restarts >= _FEW_RESTARTS and now_ms - (slot.ended_ms or 0) < CRASH_LOOP_MS:
+    if slot.restarts >= _FEW_RESTARTS and 0 <= now_ms - (slot.ended_ms or 0) < CRASH_LOOP_MS:
         said = f"the worker was started again {slot.restarts} times{because}"
         yield Reason(Why.CRASH_LOOP, said, slot=slot.slot)
     for worker in _working([slot]):

@@ -6,13 +6,15 @@ the global tables change: a corrected policy may be the cure.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 FIRST_PAUSE_MS: Final = 1_000
 LONGEST_PAUSE_MS: Final = 300_000
 MOST_WORDS: Final = 200
+BEARABLE_MS: Final = 2_000
+"""A clock that is set back by no more than this makes a pause longer by no more than this."""
 
 
 class Cause(StrEnum):
@@ -49,6 +51,8 @@ class Aside:
     """When it is tried again."""
     tries: int = 1
     trying: bool = False
+    from_ms: int | None = field(default=None, compare=False)
+    """When this pause began."""
 
 
 class Asides:
@@ -76,7 +80,9 @@ class Asides:
         tries = before.tries + 1 if before is not None and is_same else 1
         since_ms = before.since_ms if before is not None and is_same else now_ms
         again_ms = now_ms + pause_ms(tries)
-        found = Aside(partition, cause, because[:MOST_WORDS], progress, since_ms, again_ms, tries)
+        found = Aside(
+            partition, cause, because[:MOST_WORDS], progress, since_ms, again_ms, tries, from_ms=now_ms
+        )
         self._known[partition] = found
         return found
 
@@ -87,7 +93,7 @@ class Asides:
     def ripe(self, now_ms: int) -> Iterator[int]:
         """Partitions to try again now; from here on each is being tried."""
         for partition, found in tuple(self._known.items()):
-            if not found.trying and now_ms >= found.again_ms:
+            if not found.trying and (now_ms >= found.again_ms or was_set_back(found.from_ms, now_ms)):
                 self._known[partition] = replace(found, trying=True)
                 yield partition
 
@@ -112,6 +118,11 @@ class Asides:
     def forget(self, partition: int) -> None:
         """It was taken away: whoever has it now finds out alone."""
         self._known.pop(partition, None)
+
+
+def was_set_back(from_ms: int | None, now_ms: int) -> bool:
+    """Whether the wall clock was, since a pause began: what is left of it would be as much longer."""
+    return from_ms is not None and now_ms < from_ms - BEARABLE_MS
 
 
 def pause_ms(tries: int, first_ms: int = FIRST_PAUSE_MS, longest_ms: int = LONGEST_PAUSE_MS) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from multiprocessing.sharedctypes import RawArray
 from typing import Any, Final
 
-from .aside import Aside, Cause, pause_ms
+from .aside import Aside, Cause, pause_ms, was_set_back
 
 SUSPICIOUS: Final = 2
 """Ends in a row after which its records are worked on one by one."""
@@ -20,7 +20,7 @@ LONGEST_PAUSE_MS: Final = 3_600_000
 """Trying again may cost a worker, and everything else it was doing, once more."""
 
 _NONE: Final = 0
-_ENDS, _AGAIN_MS, _SINCE_MS, _PROGRESS, _CELLS = 0, 1, 2, 3, 4
+_ENDS, _AGAIN_MS, _SINCE_MS, _PROGRESS, _FROM_MS, _CELLS = 0, 1, 2, 3, 4, 5
 
 
 class Marks:
@@ -56,6 +56,7 @@ class Marks:
             self._set(partition, _SINCE_MS, now_ms)
         if ends >= ENOUGH:
             pause = pause_ms(ends - ENOUGH + 1, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+            self._set(partition, _FROM_MS, now_ms)
             self._set(partition, _AGAIN_MS, now_ms + pause)
         return self.aside(partition, now_ms)
 
@@ -65,13 +66,13 @@ class Marks:
 
     def aside(self, partition: int, now_ms: int) -> Aside | None:
         """What is known against working on it now."""
-        again_ms = self._get(partition, _AGAIN_MS)
-        if again_ms <= now_ms:
+        again_ms, from_ms = self._get(partition, _AGAIN_MS), self._get(partition, _FROM_MS)
+        if again_ms <= now_ms or was_set_back(from_ms, now_ms):
             return None
         ends = self._get(partition, _ENDS)
         because = f"{ends} workers in a row ended while they worked on it"
         progress, since_ms = self._get(partition, _PROGRESS), self._get(partition, _SINCE_MS)
-        return Aside(partition, Cause.ENDED, because, progress, since_ms, again_ms, ends)
+        return Aside(partition, Cause.ENDED, because, progress, since_ms, again_ms, ends, from_ms=from_ms)
 
     def is_known(self, partition: int) -> bool:
         """Whether a worker has ended while it worked on it."""

@@ -99,7 +99,8 @@ class Troubles:
             since_ms = runs_since_ms(partition)
             if (
                 since_ms is not None
-                and now_ms - since_ms > SETTLED_MS
+                # By a clock that was set back since, it will begin to run one day.
+                and (now_ms - since_ms > SETTLED_MS or now_ms < since_ms)
                 and not self.portions.careful(partition)
             ):
                 self.forget(partition)

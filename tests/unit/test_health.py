@@ -126,6 +126,11 @@ def test_being_behind_for_a_moment_is_no_trouble() -> None:
     assert ready(with_partition(behind_ms=NOW_MS - 1_000, lags={"actions": 3})).ready
 
 
+def test_an_end_that_is_still_to_come_by_the_clock_is_no_crash_loop() -> None:
+    """The clock was set back since: else the processor would not be ready for as long as it was set back."""
+    assert ready(replace(SLOT, restarts=2, ended_ms=NOW_MS + 3_600_000)).ready
+
+
 def test_partitions_of_other_machines_need_no_worker_here() -> None:
     """With workers elsewhere too, this machine is ready with the partitions it has."""
     slot = with_worker(partitions=WORKER.partitions[1:])

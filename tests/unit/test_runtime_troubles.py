@@ -2,8 +2,9 @@
 
 from sluicegate.processors.contract import Position, Record
 from sluicegate.streams.runtime.aside import LONGEST_PAUSE_MS, Aside, Asides, Cause
-from sluicegate.streams.runtime.marks import ENOUGH, FIRST_PAUSE_MS, SUSPICIOUS, Marks
+from sluicegate.streams.runtime.marks import ENOUGH, FIRST_PAUSE_MS, SUSPICIOUS, Marks, no_marks
 from sluicegate.streams.runtime.portions import Portions
+from sluicegate.streams.runtime.troubles import Troubles
 
 SOURCES = ("actions", "decisions")
 
@@ -139,3 +140,34 @@ def test_a_partition_that_came_past_the_place_is_no_suspect_any_more() -> None:
         assert marks.is_known(0)
         marks.got_on(0, progress + 1)
         assert not marks.is_known(0)
+
+
+def test_a_clock_that_was_set_back_does_not_make_a_pause_longer() -> None:
+    """By the wall clock of an hour ago, one second would be an hour and a second: it is tried at once."""
+    hour_ms = 3_600_000
+    asides = Asides()
+    fail(asides, 7, hour_ms)
+    assert list(asides.ripe(hour_ms - 500)) == []
+    assert list(asides.ripe(0)) == [0]
+    marks = Marks((0,), 1)
+    for _ in range(ENOUGH):
+        marks.work(0, 0, 7)
+        marks.ended(0, hour_ms)
+    found = marks.aside(0, hour_ms)
+    assert found is not None
+    asides.suspend(found)
+    assert marks.aside(0, 0) is None
+    assert list(asides.ripe(0)) == [0]
+
+
+def test_a_partition_that_runs_again_is_settled_also_when_the_clock_was_set_back() -> None:
+    """Nothing arrives that could show it, and by the clock it began to run in the future."""
+    now = [7_200_000]
+    troubles = Troubles(0, no_marks(0, 1), lambda: now[0])
+    troubles.blame(0, Cause.RAISED, "why", None, {})
+    now[0] += 1_000
+    assert troubles.ripe(None, lambda _: None) == [0]
+    began_ms = now[0]
+    now[0] -= 3_600_000
+    troubles.ripe(None, lambda _: began_ms)
+    assert troubles.of(0) is None

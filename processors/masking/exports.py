@@ -15,6 +15,7 @@ Sinks: exports.masked, exports.quarantine, actions, receipts, audit, dlq.<source
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sluicegate.processors import audit
@@ -150,7 +151,7 @@ class MaskingTopology(OperatorTables):
     def _pass_on(
         self, record: Record, cause: Cause, trusted: AuthenticBatch, progress: ExportProgress, tables: Tables
     ) -> Step:
-        secret, progress = ExportSecrets(self.secret, self.draw).taken(progress)
+        secret, progress = self._secrets().taken(progress)
         profile = BUILT_IN.get(progress.profile) or tables.profiles.get(progress.profile)
         found = self._mask(trusted, profile, secret, cause.now_ms)
         if profile is not None and profile.releases:
@@ -217,6 +218,9 @@ class MaskingTopology(OperatorTables):
         )
         return self._step(record, cause, Ruling(Event.BATCH_WITHHELD, facts, puts), outputs)
 
+    def _secrets(self) -> ExportSecrets:
+        return ExportSecrets(self.secret, self.draw)
+
     def _releasing(self) -> Releasing:
         return Releasing(self.trust.deployment, self.partitions, self.skew_ms, self.secret)
 
@@ -237,7 +241,7 @@ class MaskingTopology(OperatorTables):
         if profile is None:
             return ("unknown-profile",)
         try:
-            return self._looked_at(trusted, profile, Surrogates(secret), now_ms)
+            return self._looked_at(trusted, profile, self._secrets().surrogates(secret, profile), now_ms)
         except Exception:  # noqa: BLE001  # INVARIANT: whatever an engine does with hostile bytes, they do not leave
             return ("engine-error",)
 
@@ -245,7 +249,8 @@ class MaskingTopology(OperatorTables):
         self, trusted: AuthenticBatch, profile: Profile, surrogates: Surrogates, now_ms: int
     ) -> "_Passed | Objected | tuple[str, ...]":
         batch = trusted.model
-        masked = mask(batch.media_type, batch.body, profile, surrogates, self.engine)
+        this_year = datetime.fromtimestamp(now_ms / 1000, UTC).year
+        masked = mask(batch.media_type, batch.body, profile, surrogates, self.engine, this_year=this_year)
         if isinstance(masked, Unmaskable):
             return masked.reasons[:MAX_REASONS]
         reasons = second_look(batch.media_type, batch.body, masked.body, profile, surrogates)

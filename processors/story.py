@@ -197,7 +197,8 @@ def _batch(entry: AuditEntry) -> Iterator[str]:
     if entry.reasons:
         yield f"because of {_list(entry.reasons)}"
     if entry.release_id is not None:
-        yield f"release `{entry.release_id}`"
+        asked = entry.event == Event.BATCH_WITHHELD
+        yield f"people are asked by `{entry.release_id}`" if asked else f"release `{entry.release_id}`"
 
 
 def _told(entry: AuditEntry, action_id: str) -> Iterator[str]:

@@ -163,13 +163,23 @@ def _tell(
 
 
 def _came_back(answer: Answer) -> dict[str, Any]:
-    return {"result": answer.result, "profile": answer.profile, "withheld": list(answer.withheld)}
+    return {
+        "result": answer.result,
+        "profile": answer.profile,
+        "withheld": list(answer.withheld),
+        "release": list(answer.release),
+        "released": list(answer.released),
+    }
 
 
 def _show_result(answer: Answer) -> None:
     """What came back on standard output, what is to be said about it on standard error."""
     if answer.withheld:
         note(f"the result is in quarantine: {', '.join(answer.withheld)}")
+        for release in answer.release:
+            note(
+                f"people may still release it: they decide on `{release}`; wait again, or see `sluicegate show`"
+            )
     elif answer.profile is not None:
         note(f"the result, masked under `{answer.profile}`:")
         print_json(answer.result)

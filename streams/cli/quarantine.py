@@ -38,7 +38,7 @@ def list_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is sealed: whose, of what, and why; never what it says.
+    """List what is sealed: whose, of what, and why; never what it says. `release` is the action by which people may let it leave.
 
     Example: sluicegate quarantine list --since 2h
     """
@@ -48,7 +48,7 @@ def list_(
         return
     if found:
         rows(
-            ("batch", "of", "appended", "profile", "reasons"),
+            ("batch", "of", "appended", "profile", "reasons", "release"),
             [
                 (
                     clean(one.batch.batch_id),
@@ -56,6 +56,7 @@ def list_(
                     clock(one.append_ms),
                     one.batch.profile,
                     ", ".join(one.batch.reasons),
+                    one.batch.release_id or "",
                 )
                 for one in found
             ],

@@ -210,16 +210,17 @@ class AgentClient:
         """The outcome that ends the wait, with the masked result; TimedOutError says what is known when none came in time.
 
         What the executor returned comes back as `result`, or `withheld` says why it is in quarantine; waiting for it counts
-        within the same time. `until="decided"` waits for no result. InvariantError when what came back is not what the
+        within the same time. Where people may release it, their answer is waited for too; when the time is over first, `release`
+        names the actions they decide on, and waiting again goes on. `until="decided"` waits for no result. InvariantError when what came back is not what the
         outcome names. An id alone may be of another process: `outcomes` is read back to its beginning, or to `since_ms`.
         A final outcome of a crashed execution is `reconciled`, which takes a person: `latest` tells that it is `unknown`.
         """
         awaited, until = self.awaited(action, since_ms=since_ms), Until(until)
         news, patience = threading.Event(), Patience(awaited, timeout_s)
         with self.waking(awaited, news.set):
-            while (answer := self.answer(awaited, until)) is None:
+            while (answer := self.answer(awaited, until)) is None or (answer.release and patience.left_s):
                 self.feed.check()
-                if news.wait(patience.next_s()):
+                if news.wait(patience.left_s if answer else patience.next_s()):
                     news.clear()
         return answer
 

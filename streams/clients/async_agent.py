@@ -72,10 +72,12 @@ class AsyncAgentClient:
                 loop.call_soon_threadsafe(news.set)
 
         with self.client.waking(awaited, wake):
-            while (answer := await self._answer(awaited, until)) is None:
+            while (answer := await self._answer(awaited, until)) is None or (
+                answer.release and patience.left_s
+            ):
                 self.client.feed.check()
                 try:
-                    async with asyncio.timeout(patience.next_s()):
+                    async with asyncio.timeout(patience.left_s if answer else patience.next_s()):
                         await news.wait()
                 except TimeoutError:
                     continue  # the patience decides whether this was the end

@@ -45,6 +45,11 @@ def _was_told_late(action_type: str, answer: Answer) -> bool:
 
 def result_of(action_type: str, answer: Answer) -> Any:
     """What it returned, masked; WithheldError when that does not come back."""
+    if answer.release:
+        raise WithheldError(
+            f"`{action_type}` has run, and people still decide whether its result comes back ({', '.join(answer.release)}): "
+            "wait for the action again, do not call it again"
+        )
     if answer.withheld:
         raise WithheldError(
             f"`{action_type}` has run, and its result is in quarantine ({', '.join(answer.withheld)}); do not call it again for it"

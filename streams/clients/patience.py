@@ -26,6 +26,11 @@ class Patience:
         self._began = time.monotonic()
         self._warned = False
 
+    @property
+    def left_s(self) -> float:
+        """How much of the time is left, 0 when it is over."""
+        return max(0.0, self._began + self._timeout_s - time.monotonic())
+
     def next_s(self) -> float:
         """How long to wait for news; TimedOutError when the time is over. Warns once about silence."""
         waited_s = time.monotonic() - self._began

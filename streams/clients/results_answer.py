@@ -14,7 +14,8 @@ class Answer:
     """`told` is the gate's record; its fields are here too. Of `told.result`, `place` is the name: `result` is the value.
 
     `result` is what the executor returned, after masking under `profile`: JSON, or None when nothing was returned. When a
-    batch is in quarantine it is None too, and `withheld` has the reasons. `masked` counts replaced spans per type.
+    batch is in quarantine it is None too, and `withheld` has the reasons. `masked` counts replaced spans per type. `release` names the
+    actions by which people still decide whether it comes all the same, `released` those by which they let some of it come.
     """
 
     told: Outcome
@@ -22,13 +23,23 @@ class Answer:
     profile: str | None = None
     withheld: tuple[str, ...] = ()
     masked: Mapping[str, int] = field(default_factory=dict)
+    release: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, outcome: Outcome, result: Result | None) -> Self:
         """An outcome with what came back, if anything did."""
         if result is None:
             return cls(outcome)
-        return cls(outcome, result.value, result.profile, result.withheld, result.masked)
+        return cls(
+            outcome,
+            result.value,
+            result.profile,
+            result.withheld,
+            result.masked,
+            result.release,
+            result.released,
+        )
 
     @property
     def outcome(self) -> OutcomeKind:

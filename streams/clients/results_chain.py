@@ -3,6 +3,9 @@
 A batch counts only when it names this agent, this action and this grant. They are put in the order of their numbers; each
 must name the digest of the one before it, only the last may say how many there are, and its digest must be the one in the
 outcome: the executor's own word, which came by way of the gate. Anything else is refused, not repaired.
+
+One thing may take the place of another: a notice that people decide on a release is followed by the released batch, or by the notice
+that it is gone.
 """
 
 from collections import Counter
@@ -23,12 +26,17 @@ Arrived = MaskedBatch | WithheldBatch
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came back. `value` is None when a batch was withheld; `masked` counts replaced spans per type."""
+    """What came back. `value` is None when a batch was withheld; `masked` counts replaced spans per type.
+
+    `release` names the actions by which people still decide whether withheld batches come, `released` those by which some came.
+    """
 
     value: Any = field(repr=False)
     profile: str
     withheld: tuple[str, ...] = ()
     masked: Mapping[str, int] = field(default_factory=dict)
+    release: tuple[str, ...] = ()
+    released: tuple[str, ...] = ()
 
 
 def assemble(outcome: Outcome, arrived: Iterable[Arrived]) -> Result | None:
@@ -50,11 +58,27 @@ def _numbered(outcome: Outcome, arrived: Iterable[Arrived]) -> dict[int, Arrived
         names = batch.agent, batch.action_id, batch.lane, batch.grant_id
         if names != (outcome.agent, outcome.action_id, outcome.lane, outcome.grant_id):
             continue
-        if numbered.setdefault(batch.sequence, batch) != batch:
-            raise _refused(outcome, "two different batches have one place")
+        standing = numbered.setdefault(batch.sequence, batch)
+        if standing != batch:
+            last = _later(standing, batch) or _later(batch, standing)
+            if last is None:
+                raise _refused(outcome, "two different batches have one place")
+            numbered[batch.sequence] = last
         if batch.sequence == 0 and batch.previous is not None:
             raise _refused(outcome, "its batches are no chain")
     return numbered
+
+
+def _later(before: Arrived, after: Arrived) -> Arrived | None:
+    """The second of two in one place, if it is the end of the release that the first one waits for."""
+    if not isinstance(before, WithheldBatch) or before.release_id is None:
+        return None
+    ends = {before.release_id} if isinstance(after, MaskedBatch) else {None}
+    return after if after.release_id in ends and _linked(before) == _linked(after) else None
+
+
+def _linked(batch: Arrived) -> tuple[object, ...]:
+    return batch.batch_id, batch.source, batch.source_digest, batch.previous, batch.count, batch.profile
 
 
 def _check_end(outcome: Outcome, chain: Sequence[Arrived], arrived: int) -> None:
@@ -74,9 +98,17 @@ def _joined(outcome: Outcome, chain: Sequence[Arrived]) -> Result:
     counts: Counter[str] = Counter()
     for batch in masked:
         counts.update(batch.masked)
+    released = tuple(batch.release_id for batch in masked if batch.release_id is not None)
     if len(masked) < len(chain):
-        return Result(None, profile, tuple(sorted(withheld)), dict(counts))
-    return Result(_value(outcome, masked), profile, (), dict(counts))
+        waits = tuple(
+            batch.release_id
+            for batch in chain
+            if isinstance(batch, WithheldBatch) and batch.release_id is not None
+        )
+        # One batch that is gone for good is enough: nobody waits for the others.
+        waits = waits if len(waits) + len(masked) == len(chain) else ()
+        return Result(None, profile, tuple(sorted(withheld)), dict(counts), waits, released)
+    return Result(_value(outcome, masked), profile, (), dict(counts), (), released)
 
 
 def _value(outcome: Outcome, masked: Sequence[MaskedBatch]) -> Any:

@@ -62,7 +62,8 @@ class ResultFeed:
         with self._lock:
             arrived = self._shelf.batches(key)
         result = assemble(outcome, arrived)
-        if result is not None:
+        # While people decide, the rest of it is kept: what they release takes one notice's place.
+        if result is not None and not result.release:
             with self._lock:
                 self._shelf.forget(key)
         return result

@@ -142,3 +142,52 @@ def test_a_tampered_chain_is_refused(name: str) -> None:
     tampered = _tampered()[name]
     with pytest.raises(InvariantError, match="the masked result of `ac-1` is refused: "):
         assemble(tampered.outcome, tampered.batches)
+
+
+def asked(sound: Chain, number: int, release_id: str = "rl-1") -> Arrived:
+    """The notice that people decide on a batch."""
+    standing = sound.batches[number]
+    same = {
+        name: getattr(standing, name)
+        for name in WithheldBatch.model_fields
+        if name in MaskedBatch.model_fields and name not in {"kind", "release_id"}
+    }
+    return WithheldBatch(**same, reasons=("digits",), withheld_at_ms=1, release_id=release_id)
+
+
+def released(sound: Chain, number: int, **fields: Any) -> Arrived:
+    """The same batch as people let it leave."""
+    return sound.batches[number].model_copy(update={"release_id": "rl-1", **fields})
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_people_release_takes_the_place_of_its_notice(*, turned: bool) -> None:
+    """In whatever order both are read: until then the result waits, afterwards it is whole and says by which release."""
+    sound = chain(b"1", b"2")
+    batches = [asked(sound, 0), sound.batches[1]]
+    waiting = assemble(sound.outcome, batches)
+    assert waiting is not None
+    assert (waiting.value, waiting.withheld, waiting.release) == (None, ("digits",), ("rl-1",))
+    batches.append(released(sound, 0))
+    whole = assemble(sound.outcome, reversed(batches) if turned else batches)
+    assert whole is not None
+    assert (whole.value, whole.release, whole.released) == ([1, 2], (), ("rl-1",))
+
+
+def test_what_nobody_releases_is_withheld_for_good() -> None:
+    """The second notice ends the wait, also for another batch of the result that people still decide on."""
+    sound = chain(b"1", b"2")
+    gone = asked(sound, 0).model_copy(update={"release_id": None})
+    result = assemble(sound.outcome, [asked(sound, 0), asked(sound, 1, "rl-2"), gone])
+    assert result is not None
+    assert (result.value, result.withheld, result.release) == (None, ("digits",), ())
+
+
+@pytest.mark.parametrize(
+    "fields", [{"release_id": "rl-2"}, {"release_id": None}, {"source_digest": bytes(32)}, {"count": 7}]
+)
+def test_a_notice_gives_way_to_its_own_release_alone(fields: dict[str, Any]) -> None:
+    """A batch of another release, of none, or in another place of the chain is refused beside the notice."""
+    sound = chain(b"1", b"2")
+    with pytest.raises(InvariantError):
+        assemble(sound.outcome, [asked(sound, 0), sound.batches[1], released(sound, 0, **fields)])

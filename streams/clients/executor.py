@@ -65,8 +65,9 @@ from .executor_recovery import untold
 from .executor_reports import report, size_of
 from .executor_steps import ExecutorStep, FaultHook, no_fault
 from .executor_workplace import ActingWatchdog, Handler, Workplace
-from .grant_reader import RECEIPTS, GrantReader
+from .grant_reader import GrantReader
 from .own_tables import OwnTables
+from .receipts_back import RECEIPTS
 from .stored_key import stored_key
 
 PATIENCE_S: Final = 300.0

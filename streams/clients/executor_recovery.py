@@ -4,11 +4,8 @@ A transaction whose outcome is unknown may have told them or not. Receipts deriv
 this executor's own receipts answers it; what is missing is told again, and nothing twice.
 """
 
-import time
 from collections.abc import Sequence
-from typing import Final
 
-from sluicegate.schemas.errors import TimedOutError
 from sluicegate.schemas.receipt import Receipt
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.runtime.end_offsets import EndOffsets
@@ -16,11 +13,7 @@ from sluicegate.streams.runtime.end_offsets import EndOffsets
 from .claim_book import REMEMBERED_MS
 from .executor_acts import End, Executed
 from .executor_workplace import Workplace
-from .grant_reader import RECEIPTS
-from .topic_reader import TopicReader
-
-_LONGEST_S: Final = 60.0
-_POLL_S: Final = 0.1
+from .receipts_back import receipts_back
 
 
 def untold(work: Workplace, connection: Connection, ends: Sequence[End]) -> list[End]:
@@ -36,17 +29,16 @@ def untold(work: Workplace, connection: Connection, ends: Sequence[End]) -> list
 
 def _told(work: Workplace, connection: Connection, offsets: EndOffsets, partition: int) -> set[str]:
     """Claims that have a receipt, up to the high watermark: an older transaction of ours may still be ending."""
-    _, end = offsets.wait([(RECEIPTS, partition)])[RECEIPTS, partition]
-    since_ms, deadline = work.clock.wall_ms() - REMEMBERED_MS, time.monotonic() + _LONGEST_S
-    told: set[str] = set()
-    with TopicReader(connection, RECEIPTS, since_ms, partitions=[partition]) as reader:
-        while reader.positions()[partition] < end:
-            work.watchdog.beat("read back receipts")
-            own = (work.scribe.own(record) for record in reader.poll(_POLL_S))
-            told |= {model.claim_id for model in own if isinstance(model, Receipt) and model.claim_id}
-            if time.monotonic() > deadline:
-                raise TimedOutError(f"the receipts of partition {partition} could not be read back in time")
-    return told
+    records = receipts_back(
+        connection,
+        offsets,
+        partition,
+        work.clock.wall_ms() - REMEMBERED_MS,
+        beat=lambda: work.watchdog.beat("read back receipts"),
+        log=work.log,
+    )
+    own = map(work.scribe.own, records)
+    return {model.claim_id for model in own if isinstance(model, Receipt) and model.claim_id}
 
 
 def _lane(end: End) -> str:

@@ -21,8 +21,9 @@ from sluicegate.streams.runtime.watchdog import Watchdog
 from .claim_producer import ClaimProducer
 from .execution_records import OwnRecord, Scribe
 from .executor_steps import FaultHook
-from .grant_reader import RECEIPTS, GrantReader
+from .grant_reader import GrantReader
 from .own_tables import OwnTables
+from .receipts_back import RECEIPTS
 
 Handler = Callable[[Action, Grant], Any]
 """Does what the action says and returns its result, or raises. `grant.grant_id` is the idempotency key for the outside world.

@@ -15,19 +15,18 @@ from sluicegate.schemas.errors import TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.logs import get_logger
 from sluicegate.streams.runtime.end_offsets import EndOffsets
+from sluicegate.streams.runtime.open_transactions import OFFSETS, TO_DO, Held, OpenTransactions
 from sluicegate.streams.runtime.records import RecordReader, raise_for
 from sluicegate.streams.runtime.task import Progress
 from sluicegate.streams.runtime.watchdog import Watchdog
 
 from .claim_book import REMEMBERED_MS, ClaimBook
 from .execution_records import Scribe
-from .topic_reader import TopicReader
+from .receipts_back import receipts_back
 
-RECEIPTS: Final = "receipts"
 _CALL_S: Final = 5.0
 _COMMITTED_FOR_S: Final = 45.0
 """Longer than a dead executor's transaction can keep offsets from being stable."""
-_RESTORE_S: Final = 60.0
 _AGAIN_S: Final = 0.05
 
 
@@ -43,6 +42,7 @@ class GrantReader:
         self._reader = RecordReader(connection)
         self._books: dict[int, ClaimBook] = {}
         self._waiting: dict[int, TopicPartition] = {}
+        self._log = get_logger("sluicegate.clients")
         self.consumer = Consumer(connection.member_config())
         self.consumer.subscribe(
             [connection.topic(self.topic)],
@@ -119,7 +119,7 @@ class GrantReader:
             self.consumer.resume([start])
             self._books[partition] = book
             del self._waiting[partition]
-            get_logger("sluicegate.clients").info("restored claims", partition=partition, known=len(book))
+            self._log.info("restored claims", partition=partition, known=len(book))
 
     def _seek(self, place: TopicPartition) -> bool:
         """Read on from there; False when the partition is not the client's to seek in (yet, or any more)."""
@@ -137,23 +137,23 @@ class GrantReader:
         Up to the high watermark, asked for after the offsets were stable: a predecessor's claim may be committed there while
         the end of committed records still stops before it.
         """
-        book, since_ms = ClaimBook(), time.time_ns() // 1_000_000 - REMEMBERED_MS
-        _, end = self._ends.wait([(RECEIPTS, partition)])[RECEIPTS, partition]
-        deadline = time.monotonic() + _RESTORE_S
-        with TopicReader(self._connection, RECEIPTS, since_ms, partitions=[partition]) as reader:
-            while reader.positions()[partition] < end:
-                self._watchdog.beat("restore claims")
-                for record in reader.poll(_AGAIN_S):
-                    own = self._scribe.own(record)
-                    if own is not None:
-                        book.note(own, record.append_ms)
-                if time.monotonic() > deadline:
-                    raise TimedOutError(f"the claims of partition {partition} could not be read back in time")
+        book = ClaimBook()
+        for record in receipts_back(
+            self._connection,
+            self._ends,
+            partition,
+            time.time_ns() // 1_000_000 - REMEMBERED_MS,
+            beat=lambda: self._watchdog.beat("restore claims"),
+            log=self._log,
+        ):
+            own = self._scribe.own(record)
+            if own is not None:
+                book.note(own, record.append_ms)
         return book
 
     def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Stable committed offsets: while a dead executor's transaction is open, the call waits and times out."""
-        deadline = time.monotonic() + _COMMITTED_FOR_S
+        deadline, waiting = time.monotonic() + _COMMITTED_FOR_S, OpenTransactions(self._log)
         while True:
             self._watchdog.beat("ask for committed offsets")
             try:
@@ -163,7 +163,16 @@ class GrantReader:
             else:
                 trouble = next((each.error for each in found if each.error is not None), None)
                 if trouble is None:
+                    waiting.look({}, int(time.monotonic() * 1_000))
                     return found
+            self._watchdog.beat("ask whether offsets are stable")
+            held = self._ends.unstable(partitions) or frozenset()
+            waiting.look(dict.fromkeys(held, Held(OFFSETS)), int(time.monotonic() * 1_000))
             if time.monotonic() > deadline:
-                raise TimedOutError(f"the committed offsets could not be learned: {trouble.name()}")
+                because = (
+                    f"an open transaction is in the way at partition {min(held)}; {TO_DO}"
+                    if held
+                    else trouble.name()
+                )
+                raise TimedOutError(f"the committed offsets could not be learned: {because}")
             time.sleep(_AGAIN_S)

@@ -6,12 +6,22 @@ from collections.abc import Callable
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from sluicegate.processors.contract import Record
+from sluicegate.schemas.errors import TimedOutError
+from sluicegate.schemas.keys import PrivateKey
+from sluicegate.streams.clients import grant_reader, receipts_back
+from sluicegate.streams.clients.execution_records import Scribe
 from sluicegate.streams.doctor.findings import Grade
 from sluicegate.streams.doctor.held_readers import examine_held_readers
 from sluicegate.streams.health import Why, readiness
+from sluicegate.streams.kafka.connection import Connection
+from sluicegate.streams.logs import get_logger
+from sluicegate.streams.runtime import open_transactions
+from sluicegate.streams.runtime.end_offsets import EndOffsets
 from sluicegate.streams.runtime.open_transactions import OPEN_MS
 from sluicegate.streams.runtime.spec import WorkerSpec
 from sluicegate.streams.runtime.supervisor import Supervisor
+from sluicegate.streams.runtime.watchdog import Watchdog
 from sluicegate.streams.testing import Counter
 from sluicegate.streams.testing.cluster import Cluster
 
@@ -46,6 +56,18 @@ class Somebody:
         """An offset of the gate's group for the partition."""
         group = Consumer({**self._connection.client_config(), "group.id": self._gate.group})
         offset = TopicPartition(self._gate.topic("actions"), HELD, 0)
+        self._producer.send_offsets_to_transaction([offset], group.consumer_group_metadata(), 30)
+        group.close()
+
+    def hold_receipts(self) -> None:
+        """A record where executors read back what they have told."""
+        self._producer.produce(self._gate.topic("receipts"), b"value", b"key", HELD)
+        assert self._producer.flush(30) == 0
+
+    def hold_grants(self, executor: Connection) -> None:
+        """An offset of an executor's group."""
+        group = Consumer({**self._connection.client_config(), "group.id": executor.group})
+        offset = TopicPartition(executor.topic("execution.held"), HELD, 0)
         self._producer.send_offsets_to_transaction([offset], group.consumer_group_metadata(), 30)
         group.close()
 
@@ -103,3 +125,59 @@ def test_the_doctor_finds_where_readers_are_held_up(cluster: Cluster) -> None:
     somebody.end()
     [well] = examine_held_readers(operator, 10.0)
     assert well.grade is Grade.OK
+
+
+@pytest.fixture
+def executor(cluster: Cluster) -> Connection:
+    """An executor's connection; what it waits for shows within seconds."""
+    cluster.add_executor("held")
+    return cluster.connection("executor-held")
+
+
+def test_an_executor_says_which_open_transaction_it_waits_for(
+    cluster: Cluster, executor: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In a line while it waits, and in the error with which it gives up; nothing is told as read that was not."""
+    monkeypatch.setattr(open_transactions, "OPEN_MS", 1_000)
+    monkeypatch.setattr(receipts_back, "LONGEST_S", 4.0)
+    somebody = Somebody(cluster)
+    somebody.hold_receipts()
+
+    def read() -> list[Record]:
+        ends = EndOffsets(executor)
+        back = receipts_back.receipts_back(
+            executor, ends, HELD, 0, beat=lambda: None, log=get_logger("sluicegate.executor")
+        )
+        return list(back)
+
+    with pytest.raises(TimedOutError, match=r"`receipts-0` .* open transaction .*`sluicegate doctor`"):
+        read()
+    assert "a partition waits for an open transaction" in caplog.text
+    assert "receipts-0@0" in caplog.text
+    somebody.end()
+    assert read() == []
+
+
+def test_an_executor_says_that_an_open_transaction_holds_its_offsets(
+    cluster: Cluster, executor: Connection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has a partition and may not begin with it: the error names why, and so does the log before."""
+    monkeypatch.setattr(open_transactions, "OPEN_MS", 1_000)
+    monkeypatch.setattr(grant_reader, "_CALL_S", 1.0)
+    monkeypatch.setattr(grant_reader, "_COMMITTED_FOR_S", 4.0)
+    somebody = Somebody(cluster)
+    somebody.hold_grants(executor)
+    scribe = Scribe(cluster.settings.deployment, "held", PrivateKey.generate())
+    reader = grant_reader.GrantReader(executor, scribe, EndOffsets(executor), Watchdog(60))
+    with pytest.raises(TimedOutError, match=r"open transaction is in the way at partition 0; .*doctor"):
+        until_raised(lambda: reader.gather(1, 0.1))
+    assert "a partition waits for an open transaction" in caplog.text
+    reader.close()
+    somebody.end()
+
+
+def until_raised(call: Callable[[], object]) -> None:
+    """Call it again and again, for a minute at most."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        call()

@@ -16,7 +16,8 @@ from sluicegate.streams.clients.execution_records import Scribe
 from sluicegate.streams.clients.executor import Executor
 from sluicegate.streams.clients.executor_steps import ExecutorStep
 from sluicegate.streams.clients.executor_workplace import ActingWatchdog, Clock, Handler, Workplace
-from sluicegate.streams.clients.grant_reader import RECEIPTS, GrantReader
+from sluicegate.streams.clients.grant_reader import GrantReader
+from sluicegate.streams.clients.receipts_back import RECEIPTS
 from sluicegate.streams.kafka.principals import Principal, Role
 from sluicegate.streams.logs import silent_logger
 from sluicegate.streams.runtime.producer import UnclearError

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from . import publish_masking
 from .machine import TREE
 
 FOLDER: Final = TREE / "benchmarks"
@@ -33,8 +34,8 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        """The sections that were run."""
-        return list(self._sections)
+        """The sections that were run; masking has a table of its own."""
+        return [name for name in self._sections if name != "masking"]
 
     def section(self, name: str) -> Mapping[str, Any]:
         """One section; empty when it was not run."""
@@ -64,11 +65,17 @@ def text(results: Results) -> str:
 
 def shown(readme: str, results: Results) -> str:
     """README.md with what was measured in its place; ValueError when the marks are gone."""
-    before, _, rest = readme.partition(BEGIN)
-    _, mark, after = rest.partition(END)
+    masked = publish_masking.text(results.section("masking"))
+    readme = _between(readme, publish_masking.BEGIN, masked, publish_masking.END)
+    return _between(readme, BEGIN, text(results), END)
+
+
+def _between(readme: str, begin: str, shown: str, end: str) -> str:
+    before, _, rest = readme.partition(begin)
+    _, mark, after = rest.partition(end)
     if not mark:
         raise ValueError("README.md has lost the marks between which the figures stand")
-    return f"{before}{BEGIN}\n\n{text(results)}\n\n{END}{after}"
+    return f"{before}{begin}\n\n{shown}\n\n{end}{after}"
 
 
 def _where(results: Results) -> str:

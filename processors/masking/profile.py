@@ -9,11 +9,13 @@ A profile is a YAML file, for example::
     columns: {membership: keep, name.*: name, referred_by: name pseudonym, "*_note": text, $.*.plan: plain}
     keys: {payment_methods: account}
     subject: customer_id
+    residual: 5
 
 `columns` names fields by name or path. A name fits at any depth and in any spelling (`first_name`, `firstName`, `First-Name`);
 a path fits at the end of a field's path, or all of it when it begins with `$`; `*` stands for any one name or for the beginning
 or end of one; elements of arrays have their array's path. `keys` names maps whose keys are identifiers. `subject` names the fields
 that say whose record it is, the first that is there counts: `shift` moves the dates of one subject by the same days.
+`residual` is how many spans per 1,000 rows may be left at most, by the bound of the verifier.
 """
 
 from collections.abc import Iterator, Mapping
@@ -46,6 +48,7 @@ class Profile:
         extends: the built-in profile it starts from and ranks with, if any.
         subject: paths of the fields that say whose record it is, names without stars; the first that is there counts.
         releases: whether people are asked to release a batch that was masked and that the look at the bytes objected to.
+        residual: the bound of leaked spans per 1,000 rows that a batch may have, None for any.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Profile:
     extends: str | None = None
     subject: tuple[str, ...] = ()
     releases: bool = False
+    residual: int | None = None
 
     def operator(self, kind: Kind) -> Operator:
         """What happens to an identifier of this kind."""
@@ -91,6 +95,7 @@ def _profile(text: str, source: str, known: Mapping[str, Profile]) -> Profile:
         extends=said.extends,
         subject=said.subject or base.subject,
         releases=said.releases,
+        residual=base.residual if said.residual is None else said.residual,
     )
 
 

@@ -14,7 +14,18 @@ from sluicegate.schemas.errors import ConfigurationError, PolicyError
 
 from .identifiers import Kind, Operator, Reading
 
-_FIELDS: Final = ("version", "name", "why", "extends", "kinds", "columns", "keys", "subject", "release")
+_FIELDS: Final = (
+    "version",
+    "name",
+    "why",
+    "extends",
+    "kinds",
+    "columns",
+    "keys",
+    "subject",
+    "release",
+    "residual",
+)
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SUBJECT: Final = re.compile(r"(\$\.)?[^\s.*$]+(\.[^\s.*$]+)*")
 _PATH: Final = re.compile(r"(\$\.)?(\*?[^\s.*$]+\*?|\*)(\.(\*?[^\s.*$]+\*?|\*))*")
@@ -28,6 +39,7 @@ _NEVER_THERE: Final = {
 """What a profile that claims Safe Harbor cannot do."""
 _RELEASE: Final = ("never", "withheld")
 """Whether people may be asked to release what the look at the bytes objected to."""
+_MOST_RESIDUAL: Final = 1000
 _HOLDS: Final = (*(reading.value for reading in Reading), "drop", *_KINDS)
 
 
@@ -43,6 +55,7 @@ class Said:
     keys: tuple[tuple[str, Kind], ...] = ()
     subject: tuple[str, ...] = ()
     releases: bool = False
+    residual: int | None = None
 
 
 def read_profile(text: str, *, source: str, extendable: tuple[str, ...]) -> Said:
@@ -67,6 +80,7 @@ def _read(root: Section, extendable: tuple[str, ...]) -> Said:
     said.extends = root.choice("extends", extendable, required=bool(extendable) and root.get("kinds") is None)
     said.subject = tuple(_read_subject(root))
     said.releases = root.choice("release", _RELEASE) == _RELEASE[1]
+    said.residual = root.whole("residual", 1, _MOST_RESIDUAL)
     for name, node in root.section("kinds", _KINDS).names():
         _read_kind(root, Kind(name), node, said)
     columns = (_read_column(root, path, node, said) for path, node in root.section("columns", None).names())

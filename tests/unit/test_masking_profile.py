@@ -140,6 +140,15 @@ def test_every_operator_can_be_said_of_a_kind_and_of_a_column() -> None:
     assert any("pseudonym" in warning for warning in warnings(said))
 
 
+def test_a_profile_may_limit_what_may_be_left() -> None:
+    """A whole number of spans per 1,000 rows; there is no limit unless one is written."""
+    assert {profile.residual for profile in BUILT_IN.values()} == {None}
+    assert load_profile(HEAD + "residual: 5\n", source="x").residual == 5
+    for wrong in ("0", "1001", "1.5", "none"):
+        with pytest.raises(ConfigurationError, match="residual"):
+            load_profile(HEAD + f"residual: {wrong}\n", source="x")
+
+
 def test_only_a_profile_that_says_so_lets_people_release() -> None:
     """`release` is `never` unless written; no built-in profile releases, and extending one takes nothing over."""
     assert not any(profile.releases for profile in BUILT_IN.values())

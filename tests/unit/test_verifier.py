@@ -19,7 +19,7 @@ from sluicegate.processors.masking.engine.splice import spliced
 from sluicegate.processors.masking.engine.surrogates import Surrogates
 from sluicegate.processors.masking.engine.treatments import Replacing, Treatment, Treatments
 from sluicegate.processors.masking.identifiers import Kind
-from sluicegate.processors.masking.profile import BUILT_IN
+from sluicegate.processors.masking.profile import BUILT_IN, load_profile
 from sluicegate.processors.masking.verifier import (
     Band,
     Canaries,
@@ -30,7 +30,8 @@ from sluicegate.processors.masking.verifier import (
     Residual,
     Verifier,
 )
-from sluicegate.processors.masking.verifier.residual import upper_bound
+from sluicegate.processors.masking.verifier.residual import enough_rows, upper_share
+from sluicegate.processors.masking.verifier.slow import SlowLook
 
 
 def _titled(batch: TextBatch, _found: SpanTable) -> SpanTable:
@@ -340,17 +341,51 @@ def test_in_doubt_nothing_leaves() -> None:
 
 
 def test_the_residual_is_a_bound() -> None:
-    """Three in n for none found, exact bounds for more, and samples add up."""
-    assert upper_bound(0) == pytest.approx(2.9957, abs=1e-3)
-    assert upper_bound(1) == pytest.approx(4.7439, abs=1e-3)
-    assert upper_bound(10) == pytest.approx(16.962, abs=1e-2)
-    assert (Residual(1000, 0) + Residual(500, 1)) == Residual(1500, 1)
-    assert Residual(3000, 0).per_thousand == pytest.approx(0.9986, abs=1e-3)
+    """About three in n for none found, exact bounds for more, samples add up, and nothing is estimated where all was looked at."""
+    assert upper_share(0, 3000) == pytest.approx(0.000998, abs=1e-6)
+    assert upper_share(1, 100) == pytest.approx(0.04656, abs=1e-4)
+    assert upper_share(10, 100) == pytest.approx(0.16373, abs=1e-4)
+    assert upper_share(7, 7) == 1.0
+    assert upper_share(0, enough_rows(5)) <= 0.005 < upper_share(0, enough_rows(5) - 1)
+    whole = Residual.none_of(2) + Residual.of_row(0) + Residual.of_row(3)
+    assert whole == Residual(2, 1, 2, 3, 2)
+    assert (whole.rows_per_thousand, whole.per_thousand) == (500.0, 1500.0)
+    part = Residual.none_of(1000) + whole
+    assert part.rows_per_thousand == pytest.approx(974.7, abs=0.1)
+    assert part.per_thousand == pytest.approx(3 * 974.7, abs=0.3)
     assert Residual().per_thousand is None
 
 
+@pytest.mark.parametrize("leaking", [0.002, 0.01, 0.05])
+def test_the_bound_covers_what_was_planted(leaking: float) -> None:
+    """Of 600 samples of rows that leak at a known rate, the bound is below that rate in one of twenty at most."""
+    found = np.random.default_rng(5).binomial(400, leaking, 600).tolist()
+    bound = {count: Residual(400, count, of=10_000).rows_per_thousand or 0 for count in set(found)}
+
+    assert (
+        sum(bound[count] < 1000 * leaking for count in found) <= 600 * 0.05 + 3 * (600 * 0.05 * 0.95) ** 0.5
+    )
+
+
+def test_a_planted_leak_rate_is_bounded() -> None:
+    """The slow look over drawn rows of a real column covers the rate, whichever rows the secret draws."""
+    rows = [
+        "seen by Dr. Huang, then home" if number % 25 == 0 else "slept well, no complaint"
+        for number in range(2000)
+    ]
+    table = _table(rows)
+    covered = [
+        (Verifier(Expected.of(_PROFILE), bytes([number]) * 32, sample=150).verify(table, table)).residual
+        for number in range(20)
+    ]
+
+    assert {one.rows for one in covered} == {150}
+    assert len({one.leaking for one in covered}) > 1
+    assert sum((one.per_thousand or 0) < 40 for one in covered) <= 3
+
+
 def test_the_sample_is_the_seeds() -> None:
-    """The same seed draws the same rows, another one others; the slow look is asked and its finds limit the export."""
+    """The same seed and secret draw the same rows, others draw others; the slow look is asked and its finds limit the batch."""
     asked: list[bytes] = []
 
     def slow(_before: bytes, after: bytes) -> int:
@@ -358,16 +393,66 @@ def test_the_sample_is_the_seeds() -> None:
         return 1
 
     rows = [f"row {chr(97 + number % 26)}{chr(97 + number // 26)}" for number in range(500)]
-    expected = Expected.of(_PROFILE, band=Band(leaked=100.0))
+    expected = Expected.of(_PROFILE, band=Band(leaked=500.0))
 
-    def drawn(seed: bytes) -> list[bytes]:
+    def drawn(seed: bytes, secret: bytes = _SECRET) -> list[bytes]:
         asked.clear()
-        report = Verifier(expected, _SECRET, seed, sample=5, slow=slow).verify(_table(rows), _table(rows))
+        report = Verifier(expected, secret, seed, sample=5, slow=slow).verify(_table(rows), _table(rows))
         assert report.reasons == ("residual",)
-        assert report.residual == Residual(5, 5)
+        assert report.residual == Residual(5, 5, of=500)
         return list(asked)
 
     assert drawn(b"one") == drawn(b"one") != drawn(b"two")
+    assert drawn(b"one") != drawn(b"one", bytes(32))
+
+
+def test_a_limit_of_the_profile_chooses_the_sample() -> None:
+    """As many rows are looked at as the limit needs, all of a small batch; what is found counts against it."""
+    limited = load_profile("version: 1\nname: x\nextends: pii-basic\nresidual: 10\n", source="x")
+
+    def report(rows: list[str]) -> Report:
+        return Verifier(Expected.of(limited), _SECRET).verify(_table(rows), _table(rows))
+
+    quiet = report(["slept well, no complaint"] * 5000)
+    assert quiet.passed
+    assert quiet.residual.rows == enough_rows(10) < 5000
+    assert report(["slept well, no complaint"] * 50).residual == Residual(50, 0, of=50)
+    loud = ["slept well, Margaret said"] * 5 + ["slept well, no complaint"] * 95
+    assert report(loud).reasons == ("residual",)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "write to roe at example dot org",
+        "visit example.org for it",
+        "pin 5\u200b5\u200b5\u200b0199 he said",
+        "call 555 . 0199",
+        "it was &#53;550199",
+        "it was %35550199 he said",
+        "on May 20th in the morning",
+        "member no X-12B3",
+        "lives at 12 oak hill road",
+        "she is 93 years old",
+        "and then Margaret Roe came",
+    ],
+)
+def test_the_slow_look_finds_more(left: str) -> None:
+    """Readings and spellings that the fast look has no time for."""
+    assert SlowLook(Expected.of(_PROFILE))(b"", left.encode())
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "CPT 99213 for $12345.50, 132/78, 97 % on 2 l",
+        "Parkinson's disease, stage IV <name:x> came",
+        "a 41-year-old",
+    ],
+)
+def test_the_slow_look_lets_medicine_be(left: str) -> None:
+    """Codes, amounts, measures, ages under 90 and names of diseases are no leaks."""
+    assert not SlowLook(Expected.of(_PROFILE))(b"", left.encode())
 
 
 def test_reports_hold_no_value() -> None:

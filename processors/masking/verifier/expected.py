@@ -31,7 +31,7 @@ class Band:
         high: above is suspicious, likewise.
         enough: letters and digits.
         pairs: capitalised pairs of words unknown here that may be left per 1,000 rows, once there are as many rows.
-        leaked: bound of leaked spans per 1,000 rows that the residual of a batch may have, None for any.
+        leaked: bound of leaked spans per 1,000 rows that the residual of a batch may have, None for what the profile says.
     """
 
     low: float = 0.0
@@ -66,6 +66,11 @@ class Expected:
     def masks(self, kind: Kind) -> bool:
         """Whether identifiers of this kind must be gone."""
         return self.profile.operator(kind) is not Operator.KEEP
+
+    @property
+    def limit(self) -> float | None:
+        """The bound of leaked spans per 1,000 rows that a batch may have, if there is a limit."""
+        return self.profile.residual if self.band.leaked is None else self.band.leaked
 
     @property
     def years(self) -> bool:

@@ -42,7 +42,7 @@ class Proving(Protocol):
         ...
 
     def drawn(self, rows: int) -> list[int]:
-        """Rows to look at slowly."""
+        """Rows to look at slowly, of so many."""
         ...
 
     def leaked(self, before: bytes, after: bytes) -> int:
@@ -320,6 +320,7 @@ class Look:
             self.signs += before.picked(before.offsets[:-1][weighs], before.offsets[1:][weighs]).signs
 
     def _look_slowly(self, before: Texts, after: Texts, forms: Forms) -> None:
+        self.residual += Residual.none_of(len(after))
         for row in self.verifier.drawn(len(after)):
             base, end = int(after.offsets[row]), int(after.offsets[row + 1])
             first, last = np.searchsorted(forms.starts, (base, end)).tolist()
@@ -330,7 +331,7 @@ class Look:
                 pieces += (text[at:start], b"<%b>" % _KINDS[int(forms.kinds[number])])
                 at = stop
             pieces.append(text[at:])
-            self.residual += Residual(1, self.verifier.leaked(before.row(row), b"".join(pieces)))
+            self.residual += Residual.of_row(self.verifier.leaked(before.row(row), b"".join(pieces)))
 
     def _finish(self) -> None:
         """Search for what was replaced, then judge the batch as a whole."""
@@ -339,12 +340,12 @@ class Look:
             rows = search.rows(texts, singles=singles)
             if len(rows):
                 self.object_at(reason, source, rows[:MOST_PLACES].tolist())
-        band = self.expected.band
+        band, limit = self.expected.band, self.expected.limit
         if self.signs >= band.enough and not band.low <= self.masked / self.signs <= band.high:
             self.reasons.add(Reason.SHARE)
         if self.pairs > self._tolerated(self.rows):
             self.reasons.add(Reason.NAMES)
-        if band.leaked is not None and (self.residual.per_thousand or 0) > band.leaked:
+        if limit is not None and (self.residual.per_thousand or 0) > limit:
             self.reasons.add(Reason.RESIDUAL)
 
     def _tolerated(self, rows: int) -> int:

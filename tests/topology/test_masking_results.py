@@ -6,7 +6,12 @@ import pytest
 
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.grant_signature import sign_grants
-from sluicegate.processors.masking.export_progress import KEPT_MS, OPEN_MS
+from sluicegate.processors.masking.engine.engine import Engine
+from sluicegate.processors.masking.engine.records import Records
+from sluicegate.processors.masking.engine.span_table import SpanTable
+from sluicegate.processors.masking.engine.surrogates import Surrogates
+from sluicegate.processors.masking.export_progress import CHANGELOG, KEPT_MS, OPEN_MS
+from sluicegate.processors.masking.export_secrets import SECRET_BYTES
 from sluicegate.processors.story import tell
 from sluicegate.processors.verification import Placed, Verifier
 from sluicegate.schemas import codec, document
@@ -15,6 +20,7 @@ from sluicegate.schemas.envelope import header
 from sluicegate.schemas.errors import InvariantError
 from sluicegate.schemas.export import CarriedGrant, ExportBatch, MaskedBatch, WithheldBatch
 from sluicegate.schemas.grant import Grant
+from sluicegate.schemas.state import ExportProgress
 from sluicegate.streams.runtime.transaction import CommitStep
 from sluicegate.streams.testing import Crashed, MaskingDriver, seeded_key
 
@@ -26,6 +32,7 @@ rules:
   - {id: reads-pass, on: [crm.read], effect: allow}
 """
 MAX_ENTRY_BYTES = 2048
+HEAD_BYTES = 9
 CANARY = "mara.zwicker@clinic.example"
 BODY = b'{"mail": "mara.zwicker@clinic.example"}'
 RAW_TOPICS = ("actions", "execution.crm", "exports.raw", "exports.quarantine", "dlq.exports.raw")
@@ -87,6 +94,52 @@ def test_one_value_has_one_surrogate_in_an_export_and_another_in_the_next(clinic
     bodies = [batch.body for batch in clinic.masked() if isinstance(batch, MaskedBatch)]
     assert bodies[0] == bodies[1]
     assert bodies[0] != bodies[2]
+
+
+def test_surrogates_agree_across_a_crash_and_die_with_the_export(clinic: MaskingDriver) -> None:
+    """The secret is drawn once, is kept encrypted while batches may come, and is gone from the state with the last one."""
+    grant = granted(clinic)
+    first = clinic.send(clinic.batch(grant, BODY))
+    clinic.run()
+    (open_chain,) = _chains(clinic)
+    assert open_chain.sealed_secret is not None
+    assert _drawn_first() not in b"".join(record.value or b"" for record in clinic.driver.read(CHANGELOG))
+    clinic.driver.restart()
+    clinic.send(clinic.batch(grant, BODY, first, count=2))
+    clinic.run()
+    one, other = (batch.body for batch in clinic.masked(grant) if isinstance(batch, MaskedBatch))
+    assert one == other
+    (closed,) = _chains(clinic)
+    assert closed.closed
+    assert closed.sealed_secret is None
+
+
+def test_a_withheld_last_batch_ends_the_secret_too(clinic: MaskingDriver) -> None:
+    """However the chain ends."""
+    clinic.result(granted(clinic), [BODY, b"{not json"])
+    clinic.run()
+    (closed,) = _chains(clinic)
+    assert (closed.closed, closed.withheld, closed.sealed_secret) == (True, 1, None)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "defect"),
+    [
+        (Engine, "spans", lambda *_: SpanTable.empty()),
+        (Surrogates, "surrogate", lambda *_: b"<email:aaaaaaaaaaaaaaaaaaaaaaaa>"),
+        (Records, "masked", lambda _self, texts: texts),
+        (Records, "masked", lambda *_: 1 // 0),
+    ],
+)
+def test_a_defect_of_the_engine_lets_nothing_leave(
+    clinic: MaskingDriver, monkeypatch: pytest.MonkeyPatch, owner: type, name: str, defect: object
+) -> None:
+    """Finds nothing, makes up surrogates, hands the text through, or raises: the look at the bytes does not depend on it."""
+    monkeypatch.setattr(owner, name, defect)
+    body = b'{"note": "mara.zwicker@clinic.example was here", "mail": "mara.zwicker@clinic.example"}'
+    clinic.result(granted(clinic), [body])
+    clinic.run()
+    assert [type(batch) for batch in clinic.masked()] == [WithheldBatch]
 
 
 def test_the_entry_of_a_batch_says_what_was_masked_and_nothing_else(clinic: MaskingDriver) -> None:
@@ -362,6 +415,19 @@ def test_the_story_of_an_action_tells_what_became_of_its_result(clinic: MaskingD
     sentences = [step.sentence for step in story.steps]
     assert any("was masked, checked and handed on" in sentence for sentence in sentences)
     assert any("sealed in quarantine" in sentence for sentence in sentences)
+
+
+def _chains(world: MaskingDriver) -> list[ExportProgress]:
+    """Every chain, as the changelog has it last."""
+    last = {record.key: record.value for record in world.driver.read(CHANGELOG)}
+    return [
+        codec.decode_own(value[HEAD_BYTES:], ExportProgress) for value in last.values() if value is not None
+    ]
+
+
+def _drawn_first() -> bytes:
+    """The secret that masking drew first."""
+    return MaskingDriver(POLICY).topology.draw(SECRET_BYTES)
 
 
 def _signed_by_gate(

@@ -1,4 +1,4 @@
-"""The check of what leaves: every reason is given for a planted leak, and every planted defect of the masking is found."""
+"""The check of views, and of sampled rows: every reason is given for a planted leak, and every planted defect is found."""
 
 import base64
 import json
@@ -6,21 +6,16 @@ from typing import Any
 
 import pytest
 
-from sluicegate.processors.masking.engine.engine import Engine
-from sluicegate.processors.masking.engine.fields import FieldBatch
-from sluicegate.processors.masking.engine.known_values import KnownValues
-from sluicegate.processors.masking.engine.records import Records, Walk
-from sluicegate.processors.masking.engine.span_table import SpanTable
-from sluicegate.processors.masking.engine.surrogates import Surrogates
-from sluicegate.processors.masking.engine.treatments import Replacing
-from sluicegate.processors.masking.masking import Masked, mask
+from sluicegate.processors.masking.check import check
+from sluicegate.processors.masking.detectors import Detection
+from sluicegate.processors.masking.known_values import KnownValues
+from sluicegate.processors.masking.names import Names
+from sluicegate.processors.masking.operators import Operators
 from sluicegate.processors.masking.profile import BUILT_IN, load_profile
-from sluicegate.processors.masking.second_look import second_look
-from sluicegate.streams.masking_engine import load_engine
+from sluicegate.processors.masking.records import Records
+from sluicegate.processors.masking.text import mask_json
 
-ENGINE = load_engine()
-SURROGATES = Surrogates(b"k" * 32)
-OTHERS = Surrogates(b"other" * 8)
+NO_SECRET = b""
 PROFILE = load_profile(
     'version: 1\nname: crm\nextends: pii-basic\ncolumns: {plan: keep, codes: keep, nick: drop, "*_note": text}\n',
     source="crm",
@@ -45,14 +40,12 @@ RAW = json.dumps(RECORD).encode()
 
 def masked(profile: Any = PROFILE, raw: bytes = RAW) -> Any:
     """The record as masking gives it."""
-    result = mask("application/json", raw, profile, SURROGATES, ENGINE)
-    assert isinstance(result, Masked)
-    return json.loads(result.body)
+    return mask_json(json.loads(raw), profile)[0]
 
 
 def reasons(body: Any, profile: Any = PROFILE, raw: bytes = RAW) -> tuple[str, ...]:
     """What the check says about a body."""
-    return second_look("application/json", raw, json.dumps(body).encode(), profile, SURROGATES)
+    return check("application/json", raw, json.dumps(body).encode(), profile, NO_SECRET)
 
 
 @pytest.mark.parametrize("profile", [PROFILE, *BUILT_IN.values()], ids=lambda profile: profile.name)
@@ -112,10 +105,9 @@ def test_a_planted_leak_has_its_reason(field: str, value: Any, reason: str) -> N
 def test_words_that_hold_a_short_name_are_no_leak() -> None:
     """`Ava Li` is in `available`: what is written together with other letters counts only when it is long."""
     raw = json.dumps({"first_name": "Ava", "last_name": "Li", "note": "no seat available"}).encode()
-    result = mask("application/json", raw, PROFILE, SURROGATES, ENGINE)
-    assert isinstance(result, Masked)
-    assert b"no seat available" in result.body
-    assert second_look("application/json", raw, result.body, PROFILE, SURROGATES) == ()
+    body = masked(raw=raw)
+    assert body["note"] == "no seat available"
+    assert reasons(body, raw=raw) == ()
 
 
 def test_dates_are_a_leak_where_the_profile_says_so() -> None:
@@ -151,37 +143,29 @@ def test_another_shape_is_not_what_was_asked_for(change: Any) -> None:
 def test_records_must_be_as_many_and_in_order() -> None:
     """A record that is missing, added or exchanged is a reason."""
     raw = b'{"city":"Austin","first_name":"Ann"}\n{"city":"Boston","first_name":"Bo"}\n'
-    result = mask("application/x-ndjson", raw, PROFILE, SURROGATES, ENGINE)
-    assert isinstance(result, Masked)
-    one, other = result.body.decode().splitlines()
+    one, other = (json.dumps(masked(raw=line)) for line in raw.splitlines())
+    sound = f"{one}\n{other}\n".encode()
     for lines in ([one], [one, other, other], [other, one]):
-        assert second_look("application/x-ndjson", raw, "\n".join(lines).encode(), PROFILE, SURROGATES) == (
+        assert check("application/x-ndjson", raw, "\n".join(lines).encode(), PROFILE, NO_SECRET) == (
             "structure",
         )
-    assert second_look("application/x-ndjson", raw, result.body, PROFILE, SURROGATES) == ()
+    assert check("application/x-ndjson", raw, sound, PROFILE, NO_SECRET) == ()
 
 
 def test_what_cannot_be_read_cannot_leave() -> None:
     """Codes for bodies that are no text, no JSON, or of an unknown type."""
-    assert second_look("application/json", RAW, b"{", PROFILE, SURROGATES) == ("unreadable",)
-    assert second_look("application/json", b"\xff", RAW, PROFILE, SURROGATES) == ("unreadable",)
-    assert second_look("application/json", RAW, b"[" * 100_000, PROFILE, SURROGATES) == ("unreadable",)
-    assert second_look("image/png", RAW, RAW, PROFILE, SURROGATES) == ("media-type",)
+    assert check("application/json", RAW, b"{", PROFILE, NO_SECRET) == ("unreadable",)
+    assert check("application/json", b"\xff", RAW, PROFILE, NO_SECRET) == ("unreadable",)
+    assert check("application/json", RAW, b"[" * 100_000, PROFILE, NO_SECRET) == ("unreadable",)
+    assert check("image/png", RAW, RAW, PROFILE, NO_SECRET) == ("media-type",)
 
 
-def test_a_surrogate_of_another_export_is_a_look_alike() -> None:
-    """Surrogates prove themselves under their own secret only."""
-    result = mask("application/json", RAW, PROFILE, OTHERS, ENGINE)
-    assert isinstance(result, Masked)
-    assert second_look("application/json", RAW, result.body, PROFILE, SURROGATES) == ("surrogate",)
+def _nothing(*_: Any, **__: Any) -> Any:
+    return iter(())
 
 
-def _nothing(*_: Any, **__: Any) -> SpanTable:
-    return SpanTable.empty()
-
-
-def _same(_self: Any, _code: Any, shown: bytes, *_: Any) -> bytes:
-    return shown
+def _same(_self: Any, _kind: Any, literal: str, *_: Any) -> str:
+    return literal
 
 
 def _not_a_key(*_: Any, **__: Any) -> None:
@@ -191,13 +175,14 @@ def _not_a_key(*_: Any, **__: Any) -> None:
 @pytest.mark.parametrize(
     ("owner", "name", "defect", "wanted"),
     [
-        (KnownValues, "__call__", _nothing, {"known-value"}),
-        (Engine, "spans", _nothing, {"email", "digits", "known-value", "name"}),
-        (Replacing, "replacement", _same, {"column"}),
-        (Surrogates, "surrogate", lambda *_: b"<email:aaaaaaaaaaaaaaaaaaaaaaaa>", {"surrogate"}),
-        (Records, "key_kind", _not_a_key, {"key"}),
-        (Walk, "_new_key", lambda _self, _kind, key, _siblings: key.upper(), {"structure"}),
-        (FieldBatch, "_learn", lambda *_: None, {"known-value"}),
+        (KnownValues, "find", _nothing, {"known-value"}),
+        (Detection, "find", _nothing, {"email", "digits"}),
+        (Names, "find", _nothing, {"name"}),
+        (Operators, "replace", _same, {"column", "known-value"}),
+        (Records, "_typed", lambda _self, _kind, value, _column: value, {"column"}),
+        (Records, "_key_kind", _not_a_key, {"key"}),
+        (Records, "_new_key", lambda _self, _kind, key, _keys: key.upper(), {"structure"}),
+        (Records, "learn", lambda *_, **__: [], {"known-value"}),
     ],
 )
 def test_a_planted_defect_of_the_masking_is_found(

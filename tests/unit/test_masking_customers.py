@@ -39,11 +39,11 @@ def customers() -> dict[str, Any]:
     return found
 
 
-def masked(media_type: str, body: bytes) -> str:
-    """The body as it leaves: masked, and passed by the check."""
+def masked(media_type: str, body: bytes, *, objections: tuple[str, ...] = ()) -> str:
+    """The body after masking, and what the second look says of it: nothing where it may leave."""
     result = mask(media_type, body, PROFILE, SURROGATES, ENGINE)
     assert isinstance(result, Masked)
-    assert second_look(media_type, body, result.body, PROFILE, SURROGATES) == ()
+    assert second_look(media_type, body, result.body, PROFILE, SURROGATES) == objections
     return result.body.decode()
 
 
@@ -131,7 +131,10 @@ def test_one_object_of_all_leaves_without_any_identifier() -> None:
 
 @pytest.mark.parametrize("spelled", [str, str.lower, str.upper, str.title])
 def test_free_text_about_a_customer_is_masked_in_every_case(spelled: Any) -> None:
-    """A field that no profile knows, with names in both orders and with joiners, address, e-mail and phone."""
+    """A field that no profile knows, with names in both orders and with joiners, address, e-mail and phone.
+
+    In Title Case every second pair of words may be a name: nothing is left, and in doubt nothing leaves.
+    """
     known = dict(list(customers().items())[::8])
     lines = []
     for user, customer in known.items():
@@ -156,7 +159,8 @@ def test_free_text_about_a_customer_is_masked_in_every_case(spelled: Any) -> Non
                 }
             )
         )
-    out = masked("application/x-ndjson", "\n".join(lines).encode())
+    objections = ("names",) if spelled is str.title else ()
+    out = masked("application/x-ndjson", "\n".join(lines).encode(), objections=objections)
     assert found(out, known) == []
     assert "555-0199" not in out
 

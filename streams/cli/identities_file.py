@@ -16,9 +16,14 @@
     [agents.ops-agent]
     owners = ["p-9k1x"]
 
+    [agents.masking]            # asks people to release what it held back; its owner may not decide on it
+    owners = ["p-9k1x"]
+    releases = true
+
     [gates.gate]
 
-A public `key` that is not written down is that of `keys/<id>.ed25519` in the state folder.
+A public `key` that is not written down is that of `keys/<id>.ed25519` in the state folder; the keys of masking, which is the executor
+of releases too, derive from its secret.
 """
 
 import tomllib
@@ -59,8 +64,10 @@ class Identities:
 
     @property
     def agents(self) -> tuple[str, ...]:
-        """Ids of the agents, in the order of the file."""
-        return tuple(self.sections.get("agents", {}))
+        """Ids of the agents that somebody may speak for, in the order of the file: not of masking."""
+        return tuple(
+            name for name, said in self.sections.get("agents", {}).items() if not said.get("releases")
+        )
 
     @property
     def accounts(self) -> tuple[str, ...]:

@@ -136,6 +136,12 @@ security = ["$reviewer", "$second_reviewer", "$owner"]
 [agents.ops-agent]
 owners = ["$owner"]
 
+# Masking: where a profile says `release: withheld`, it asks people whether what it held back may leave. A policy must
+# let it ask: a rule on `export.release`. Neither its owner nor who is behind the original action may decide.
+[agents.masking]
+owners = ["$owner"]
+releases = true
+
 # Gates: executors accept grants by these keys only.
 [gates.gate]
 """)

@@ -77,3 +77,14 @@ def test_what_cannot_be_used_is_named(tmp_path: Path, text: str, said: str) -> N
     with pytest.raises(ConfigurationError, match=said) as caught:
         read(tmp_path, text).bodies(lambda _: KEY)
     assert "secret" not in str(caught.value)
+
+
+def test_masking_has_no_key_file_and_nobody_speaks_for_it(tmp_path: Path) -> None:
+    """An agent that `releases` signs with a key that derives from masking's secret: none is made, and no command acts as it."""
+    text = '[agents.masking]\nowners = ["p-1"]\nreleases = true\n[agents.ops]\nowners = ["p-1"]\n'
+    identities = read(tmp_path, text)
+    assert identities.releasing == ("masking",)
+    assert identities.agents == ("ops",)
+    assert list(identities.keyless()) == ["ops"]
+    elsewhere = read(tmp_path, text.replace("releases = true", f'releases = true\nkey = "{KEY}"'))
+    assert elsewhere.releasing == ()

@@ -13,12 +13,12 @@ from typing import Final
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
+from sluicegate.processors.masking.identifiers import Operator
+from sluicegate.processors.masking.profile import Profile
 from sluicegate.schemas.state import ExportProgress
 
 from .engine.surrogates import Surrogates
 from .export_progress import progress_key
-from .identifiers import Operator
-from .profile import Profile
 from .sealing import derived
 
 SECRET_BYTES: Final = 32

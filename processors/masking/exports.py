@@ -22,6 +22,7 @@ from sluicegate.processors import audit
 from sluicegate.processors.contract import Due, Output, Record, Step, StoreReader, StoreSpec, Transaction
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.intake import AuthenticBatch, authenticate_batch
+from sluicegate.processors.masking.profile import BUILT_IN, Profile
 from sluicegate.processors.ruling import Cause, DeadLetter, Ruling
 from sluicegate.processors.tables import OperatorTables, Tables
 from sluicegate.processors.traces import traceparent
@@ -45,7 +46,6 @@ from .export_records import (
 )
 from .export_secrets import Draw, ExportSecrets
 from .masking import Unmaskable, mask
-from .profile import BUILT_IN, Profile
 from .release_report import WEIGHED, masking_report
 from .release_requests import Asked, Objected, ReleaseRequests, with_persons_behind
 from .releasing import Releasing

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sluicegate.processors.masking.profile import Profile
 from sluicegate.schemas.errors import RecordError
 
 from .engine.engine import Engine
@@ -16,7 +17,6 @@ from .engine.kinds import KINDS, profile_kind
 from .engine.records import Records
 from .engine.surrogates import Surrogates
 from .identifiers import Kind
-from .profile import Profile
 
 MAX_BYTES: Final = 8 * 1024 * 1024
 """Largest batch that is masked."""

@@ -1,7 +1,8 @@
 """Look once more at what would leave an export, and say why it must not: the verifier, on the bytes as they came and would leave."""
 
+from sluicegate.processors.masking.profile import Profile
+
 from .engine.surrogates import Surrogates
-from .profile import Profile
 from .verifier import Expected, Verifier
 
 

@@ -36,27 +36,38 @@ _SALTS: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Who submits, and the topics that were made for it."""
+    """Who submits, and the topics that are made for it."""
 
     submitters: tuple[Submitter, ...]
     made: tuple[str, ...]
 
 
-def prepare(operator: Operator, admin: Admin, state: StateFolder, layout: Layout) -> Target:
-    """Topics first, then documents; a gate that runs adopts them. Repeatable.
+def plan(operator: Operator, admin: Admin, state: StateFolder, layout: Layout) -> Target:
+    """What `prepare` will make; nothing is made yet.
 
-    ConfigurationError when the deployment's own topics are not as they should be: there is nothing to put load on.
+    ConfigurationError when the deployment's own topics are not as they should be: there is nothing to put load on. And when
+    something of the same name is in force that was not made here: it would be lost.
     """
     _check_deployment(admin, layout)
-    plan = apply_topics(admin, layout, (EXECUTOR,))
+    missing = plan_topics(admin, layout, (EXECUTOR,)).of(Change.CREATE)
     submitters = tuple(_submitter(state, number, layout.partitions) for number in _numbers(layout))
-    operator.ensure_many(_statements(state, submitters, retired=False))
-    return Target(submitters, tuple(row.topic for row in plan.of(Change.CREATE)))
+    operator.refresh()
+    for one in _statements(state, submitters, retired=False):
+        _check_name(operator, one)
+    return Target(submitters, tuple(row.topic for row in missing))
+
+
+def prepare(operator: Operator, admin: Admin, state: StateFolder, layout: Layout, target: Target) -> None:
+    """Topics first, then documents; a gate that runs adopts them. Repeatable."""
+    apply_topics(admin, layout, (EXECUTOR,))
+    operator.ensure_many(_statements(state, target.submitters, retired=False))
 
 
 def retire(operator: Operator, state: StateFolder, target: Target) -> None:
-    """From now on these agents, this executor and this policy count for nothing."""
-    operator.ensure_many(_statements(state, target.submitters, retired=True))
+    """From now on these agents, this executor and this policy count for nothing; also when not all of them were made."""
+    operator.refresh()
+    statements = _statements(state, target.submitters, retired=True)
+    operator.ensure_many(one for one in statements if operator.current(one.subject, one.id) is not None)
 
 
 def delete_topics(admin: Admin, target: Target) -> tuple[str, ...]:
@@ -80,6 +91,15 @@ def _check_deployment(admin: Admin, layout: Layout) -> None:
         raise ConfigurationError(
             f"under `{admin.naming.prefix}` the topic `{missing[0]}` is missing or differs: this is no deployment to "
             "put load on; look with `sluicegate topics plan`, or try `sluicegate bench` without settings"
+        )
+
+
+def _check_name(operator: Operator, wanted: Statement) -> None:
+    found = operator.current(wanted.subject, wanted.id)
+    if found is not None and found != wanted.body and not getattr(found, "retired", False):
+        raise ConfigurationError(
+            f"{wanted.subject.value} `{wanted.id}` is in force and is not what a run from here makes: it is left alone. "
+            "Retire it first, or name agents of yours with `--agent` and `--type`"
         )
 
 

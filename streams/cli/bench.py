@@ -14,7 +14,7 @@ from sluicegate.schemas.errors import ConfigurationError, RefusedError, TimedOut
 from sluicegate.schemas.fields import JsonObject
 from sluicegate.schemas.outcome import OutcomeKind
 from sluicegate.streams.bench import Latencies, Load, Loaded, Submitter, run_load
-from sluicegate.streams.bench.target import Target, delete_topics, prepare, retire
+from sluicegate.streams.bench.target import Target, delete_topics, plan, prepare, retire
 from sluicegate.streams.clients.agent import AgentClient
 from sluicegate.streams.clients.operator import Operator
 from sluicegate.streams.clients.outcome_history import Until
@@ -186,12 +186,13 @@ def _own(
 def _prepared(
     settings: Settings, operator: Operator, admin: Admin, progress: Bar, *, keep: bool
 ) -> Iterator[_Place]:
-    state = StateFolder(settings.state_dir)
+    state, layout = StateFolder(settings.state_dir), Layout.of(settings)
     progress.say("agents, an executor and a policy")
     since_ms = time.time_ns() // 1_000_000 - _EARLIER_MS
+    target = plan(operator, admin, state, layout)
     before = dict(operator.tables.positions)
-    target = prepare(operator, admin, state, Layout.of(settings))
     try:
+        prepare(operator, admin, state, layout, target)
         if dict(operator.tables.positions) != before:
             progress.say("the gate adopts them")
             _await_adoption(settings, operator, since_ms)
@@ -203,7 +204,13 @@ def _prepared(
 
 
 def _take_back(settings: Settings, operator: Operator, admin: Admin, target: Target, since_ms: int) -> None:
-    retire(operator, StateFolder(settings.state_dir), target)
+    try:
+        retire(operator, StateFolder(settings.state_dir), target)
+    except BaseException:
+        note(
+            "what was made for this run may still be in force: `sluicegate bench --prepare` once more takes it back"
+        )
+        raise
     left = target.made
     # A topic must not go while a gate may still write to it: it would stand still.
     if left and _has_adopted(settings, operator, since_ms):

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sluicegate.schemas.document import DocumentKind
+from sluicegate.schemas.document import DocumentKind, Executor, PolicyText
+from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.bench.target import ACTION_TYPE, EXECUTOR, POLICY
+from sluicegate.streams.cli.bars import bar
+from sluicegate.streams.cli.bench import _prepared
+from sluicegate.streams.clients.operator import Statement
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import GATE_KEY
 from sluicegate.streams.local import LocalDeployment
@@ -92,3 +96,47 @@ def test_without_documents_it_says_what_is_missing(deployment: LocalDeployment, 
     assert elsewhere.returncode == 2
     assert "sluicegate:" in elsewhere.stderr
     assert "Traceback" not in elsewhere.stderr
+
+
+def test_what_is_not_its_own_is_left_alone(deployment: LocalDeployment, tmp_path: Path) -> None:
+    """An executor of theirs that happens to be called like ours keeps its key, and no load is put on."""
+    theirs = PrivateKey.generate().public
+    deployment.operator.enrol_executor(EXECUTOR, theirs, ["crm.read"])
+    ran = bench(deployment, tmp_path, "--prepare")
+    assert ran.returncode == 2
+    assert f"executor `{EXECUTOR}`" in ran.stderr
+    deployment.operator.refresh()
+    kept = deployment.operator.current(DocumentKind.EXECUTOR, EXECUTOR)
+    assert isinstance(kept, Executor)
+    assert (kept.key, kept.retired) == (theirs.text, False)
+    assert deployment.operator.current(DocumentKind.POLICY, POLICY) is None
+
+
+def test_a_preparation_that_is_interrupted_is_taken_back(
+    deployment: LocalDeployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle of it leaves nothing in force: what was published is retired, what was not is not made."""
+    operator = deployment.operator
+    real = operator.ensure_many
+
+    def interrupted(statements: list[Statement]) -> list[int]:
+        monkeypatch.undo()
+        real(statements[:3])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(operator, "ensure_many", interrupted)
+    with (
+        bar() as progress,
+        pytest.raises(KeyboardInterrupt),
+        _prepared(deployment.settings, operator, deployment.admin, progress, keep=False),
+    ):
+        pytest.fail("it was not prepared")
+    operator.refresh()
+    executor, policy = (
+        operator.current(kind, name)
+        for kind, name in ((DocumentKind.EXECUTOR, EXECUTOR), (DocumentKind.POLICY, POLICY))
+    )
+    assert isinstance(executor, Executor)
+    assert isinstance(policy, PolicyText)
+    assert (executor.retired, policy.retired) == (True, True)
+    assert operator.current(DocumentKind.AGENT, "bench-0") is None

@@ -97,16 +97,10 @@ def replaced(
     if any(replacing.keeps(code) for code in set(codes)):
         spans = spans.take(np.array([not replacing.keeps(code) for code in codes]))
         codes = spans.kind.tolist()
-    text, replacement, made_of = batch.text, replacing.replacement, replacing.made
-    places = zip(codes, spans.start.tolist(), spans.end.tolist(), strict=True)
-    if subjects is None:
-        made = [made_of[code][text[start:end]] for code, start, end in places]
-    else:
-        rows = batch.rows_of(spans.start).tolist()
-        made = [
-            replacement(code, text[start:end], subjects[row])
-            for (code, start, end), row in zip(places, rows, strict=True)
-        ]
+    text = batch.text
+    shown = [text[start:end] for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
+    whose = None if subjects is None else [subjects[row] for row in batch.rows_of(spans.start).tolist()]
+    made = replacing.replacements(codes, shown, whose)
     rows = spliced(batch, batch.to_original(spans.start), batch.to_original(spans.end), made)
     return Masked(rows, spans, {KINDS[code]: count for code, count in Counter(codes).items()})
 

@@ -11,7 +11,7 @@ outlives the export where there is one: then it is the same in every export of t
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import product
 from string import ascii_lowercase
@@ -25,15 +25,19 @@ FORM: Final = re.compile(
 )
 """A tag, a generalised value, or what may be a surrogate."""
 
-_VALUE_BYTES: Final = 7
-_PROOF_BYTES: Final = 7
-_LETTERS: Final = tuple("".join(three).encode() for three in product(ascii_lowercase, repeat=3))[: 1 << 14]
+HALF_BYTES: Final = 7
+"""Of the value, and of its proof."""
+LETTERS: Final = tuple("".join(three).encode() for three in product(ascii_lowercase, repeat=3))[: 1 << 14]
 """Three letters for each fourteen bits."""
-_NUMBERS: Final = {three: number for number, three in enumerate(_LETTERS)}
+_NUMBERS: Final = {three: number for number, three in enumerate(LETTERS)}
 _BITS: Final = 14
 _MASK: Final = (1 << _BITS) - 1
 _DAY_LETTERS: Final = 12
 _SIGNS: Final = bytes(code for code in range(0x80) if not chr(code).isalnum())
+_BETWEEN: Final = b"\x1e"
+"""Stands between values: the separator of rows, so in none of them."""
+_OTHER_SIGNS: Final = _SIGNS.replace(_BETWEEN, b"")
+_FEW: Final = 8
 _REMEMBERED: Final = 200_000
 
 Draw = Callable[[int], bytes]
@@ -46,8 +50,8 @@ class _Forms:
     def __init__(self, kind: Kind, value_key: bytes, proof_key: bytes) -> None:
         person = kind.encode()
         # Keyed once, copied for each value: half the cost.
-        self._value = blake2b(key=value_key, person=person, digest_size=_VALUE_BYTES)
-        self._proof = blake2b(key=proof_key, person=person, digest_size=_PROOF_BYTES)
+        self._value = blake2b(key=value_key, person=person, digest_size=HALF_BYTES)
+        self._proof = blake2b(key=proof_key, person=person, digest_size=HALF_BYTES)
         self._opened = b"<%b:" % person
         self._made: dict[bytes, bytes] = {}
 
@@ -63,6 +67,22 @@ class _Forms:
             self._made.clear()
         self._made[shown] = made
         return made
+
+    def of_many(
+        self, shown: Sequence[bytes], draw: "Callable[[Sequence[bytes]], list[bytes]] | None" = None
+    ) -> list[bytes]:
+        """The forms for many values, of none of which a separator is part; for once, so none is remembered."""
+        if len(shown) < _FEW:
+            one = None if draw is None else lambda plain: draw([plain])[0]
+            return [self.of(each, one) for each in shown]
+        from .spelling import spelled  # noqa: PLC0415 - who asks for one value at a time does without numpy
+
+        plains = _BETWEEN.join(shown).lower().translate(None, _OTHER_SIGNS).split(_BETWEEN)
+        plains = [plain or each for plain, each in zip(plains, shown, strict=True)]
+        values = list(map(self._derived, plains)) if draw is None else draw(plains)
+        proofs = map(self.proof, values)
+        halves = b"".join([half for both in zip(values, proofs, strict=True) for half in both])
+        return [b"%b%b>" % (self._opened, letters) for letters in spelled(halves)]
 
     def proof(self, value: bytes) -> bytes:
         """What shows that the holder of the key made it."""
@@ -94,18 +114,29 @@ class Surrogates:
         self._surrogates = {kind: _Forms(kind, self._value_key, self._proof_key) for kind in Kind}
         self._pseudonyms = {kind: _Forms(kind, pseudonym, self._proof_key) for kind in Kind}
         self._draw = draw
-        self._drawn: dict[tuple[Kind, bytes], bytes] = {}
+        self._drawn: dict[Kind, dict[bytes, bytes]] = {kind: {} for kind in Kind}
 
     def surrogate(self, kind: Kind, shown: bytes) -> bytes:
         """The surrogate for a value as a folded text shows it; case and punctuation do not count."""
         draw = self._draw
         if draw is None:
             return self._surrogates[kind].of(shown)
-        return self._surrogates[kind].of(shown, lambda plain: self._random(kind, plain, draw))
+        return self._surrogates[kind].of(shown, lambda plain: self._random(kind, [plain], draw)[0])
+
+    def surrogates(self, kind: Kind, shown: Sequence[bytes]) -> list[bytes]:
+        """Those of many values of a kind, each from within one row of a batch."""
+        draw = self._draw
+        if draw is None:
+            return self._surrogates[kind].of_many(shown)
+        return self._surrogates[kind].of_many(shown, lambda plains: self._random(kind, plains, draw))
 
     def pseudonym(self, kind: Kind, shown: bytes) -> bytes:
         """The pseudonym for a value, likewise."""
         return self._pseudonyms[kind].of(shown)
+
+    def pseudonyms(self, kind: Kind, shown: Sequence[bytes]) -> list[bytes]:
+        """Those of many values, likewise."""
+        return self._pseudonyms[kind].of_many(shown)
 
     def shifted_day(self, day: str) -> bytes:
         """The form of a shifted date, with its proof."""
@@ -120,20 +151,24 @@ class Surrogates:
         made = _read(form["token"])
         if made is None:
             return False
-        proof = self._surrogates[Kind(form["kind"].decode())].proof(made[:_VALUE_BYTES])
-        return hmac.compare_digest(proof, made[_VALUE_BYTES:])
+        proof = self._surrogates[Kind(form["kind"].decode())].proof(made[:HALF_BYTES])
+        return hmac.compare_digest(proof, made[HALF_BYTES:])
 
     def number(self, purpose: bytes, subject: bytes) -> int:
         """64 bits that stand for a subject and one purpose."""
         return int.from_bytes(blake2b(purpose + b"\0" + subject, key=self._value_key, digest_size=8).digest())
 
-    def _random(self, kind: Kind, plain: bytes, draw: Draw) -> bytes:
+    def _random(self, kind: Kind, plains: Sequence[bytes], draw: Draw) -> list[bytes]:
         # INVARIANT: the map is never shortened while the export lives; a value drawn twice would be two people.
-        return self._drawn.setdefault((kind, plain), self._drawn.get((kind, plain)) or draw(_VALUE_BYTES))
+        drawn = self._drawn[kind]
+        for plain in plains:
+            if plain not in drawn:
+                drawn[plain] = draw(HALF_BYTES)
+        return [drawn[plain] for plain in plains]
 
     def _day_proof(self, day: bytes) -> bytes:
-        proof = blake2b(day, key=self._proof_key, person=b"day", digest_size=_VALUE_BYTES + _PROOF_BYTES)
-        return _spelled(proof.digest()[:_VALUE_BYTES], b"")[:_DAY_LETTERS]
+        proof = blake2b(day, key=self._proof_key, person=b"day", digest_size=2 * HALF_BYTES)
+        return _spelled(proof.digest()[:HALF_BYTES], b"")[:_DAY_LETTERS]
 
 
 def _derived(secret: bytes, purpose: bytes) -> bytes:
@@ -143,7 +178,7 @@ def _derived(secret: bytes, purpose: bytes) -> bytes:
 def _spelled(value: bytes, proof: bytes) -> bytes:
     """Both halves in letters: three for each fourteen bits."""
     one, other = int.from_bytes(value), int.from_bytes(proof)
-    letters = _LETTERS
+    letters = LETTERS
     # Written out: this is done once for every identifier.
     return b"".join(
         (
@@ -167,4 +202,4 @@ def _read(token: bytes) -> bytes | None:
         if three is None:
             return None
         number = number << _BITS | three
-    return number.to_bytes(_VALUE_BYTES + _PROOF_BYTES)
+    return number.to_bytes(2 * HALF_BYTES)

@@ -2,18 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib import resources
-from typing import Final
+from typing import Final, cast
 
 from sluicegate.processors.masking.identifiers import Kind, Operator
 from sluicegate.processors.masking.profile import Profile
 
-from .kinds import KINDS, SpanKind, profile_kind
+from .kinds import CODES, KINDS, SpanKind, profile_kind
 from .surrogates import Surrogates
 
 
@@ -64,12 +64,19 @@ class Treatments:
         return self.by_kind.get(kind, Treatment.TAG)
 
 
+Make = Callable[[bytes, bytes | None], bytes]
+"""Makes what takes the place of a value, told whose row it is in where that is known."""
+MakeMany = Callable[[Sequence[bytes]], list[bytes]]
+"""The same for many values at once, whosever rows they are in."""
+
+
 class _Made(dict[bytes, bytes]):
     """Replacements by value; those of many values are forgotten and made again."""
 
-    def __init__(self, make: Callable[[bytes, bytes | None], bytes] | None) -> None:
+    def __init__(self, make: Make | None, make_many: MakeMany | None) -> None:
         super().__init__()
         self._make = make
+        self._make_many = make_many
 
     def __missing__(self, shown: bytes) -> bytes:
         if len(self) >= _REMEMBERED:
@@ -78,6 +85,15 @@ class _Made(dict[bytes, bytes]):
         if len(shown) <= _LONGEST_REMEMBERED:
             self[shown] = made
         return made
+
+    def prepare(self, shown: Sequence[bytes]) -> None:
+        """Make many at once where that is cheaper; they are remembered until others are prepared."""
+        if self._make_many is None:
+            return
+        shown = [one for one in shown if len(one) <= _LONGEST_REMEMBERED]
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self.update(zip(shown, self._make_many(shown), strict=True))
 
 
 class Replacing:
@@ -99,8 +115,9 @@ class Replacing:
         self._day_first = day_first
         self._this_year = this_year
         self._by_code = tuple(self._replacement(kind, treatments[kind]) for kind in KINDS)
-        self.made: Final = tuple(_Made(one) for one in self._by_code)
-        """By code of a kind: what takes the place of a value whose row's subject is not known; made when first asked for."""
+        many = (self._replacements(kind, treatments[kind]) for kind in KINDS)
+        self._made = tuple(map(_Made, self._by_code, many))
+        self._for_subjects = frozenset(CODES[kind] for kind in KINDS if treatments[kind] is Treatment.SHIFT)
 
     def keeps(self, code: int) -> bool:
         """Whether nothing happens to this kind."""
@@ -111,9 +128,39 @@ class Replacing:
         made = self._by_code[code]
         return shown if made is None else made(shown, subject)
 
-    def _replacement(
-        self, kind: SpanKind, treatment: Treatment
-    ) -> Callable[[bytes, bytes | None], bytes] | None:
+    def replacements(
+        self, codes: Sequence[int], shown: Sequence[bytes], subjects: Sequence[bytes] | None = None
+    ) -> list[bytes]:
+        """The same for many values of a batch, each of its kind and from within one row; `subjects` says whose row each is in."""
+        made = self._made
+        found = [made[code].get(value) for code, value in zip(codes, shown, strict=True)]
+        lacking = [number for number, one in enumerate(found) if one is None]
+        by_code: dict[int, dict[bytes, None]] = {}
+        for number in lacking:
+            by_code.setdefault(codes[number], {})[shown[number]] = None
+        for code, values in by_code.items():
+            made[code].prepare(list(values))
+        for number in lacking:
+            found[number] = made[codes[number]][shown[number]]
+        if subjects is not None and not self._for_subjects.isdisjoint(codes):
+            for number, code in enumerate(codes):
+                if code in self._for_subjects:
+                    found[number] = self.replacement(code, shown[number], subjects[number])
+        return cast("list[bytes]", found)
+
+    def _replacements(self, kind: SpanKind, treatment: Treatment) -> MakeMany | None:
+        """For treatments that many values make cheaper."""
+        if self._surrogates is None:
+            return None
+        match treatment:
+            case Treatment.SURROGATE:
+                return partial(self._surrogates.surrogates, profile_kind(kind))
+            case Treatment.PSEUDONYM:
+                return partial(self._surrogates.pseudonyms, profile_kind(kind))
+            case _:
+                return None
+
+    def _replacement(self, kind: SpanKind, treatment: Treatment) -> Make | None:
         named = profile_kind(kind)
         tag = f"<{named}>".encode()
         surrogates = self._surrogates

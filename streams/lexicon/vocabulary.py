@@ -17,6 +17,9 @@ _STREETS_SURELY: Final = (
 )
 _PARTICLES: Final = "de la las los del della van von der den bin ibn al el di da dos du le ter"
 _LINKS: Final = f"{_PARTICLES} ten zu of the and for at in st saint san santa"
+_OPENERS: Final = (
+    "north south east west new old upper lower great grand port lake cape glen san santa el los las"
+)
 _CUES: Final = "named name called patient pt attending provider physician pcp attn contact surgeon oncologist cardiologist neurologist signed re"
 _NO_NAMES_IN_CAPITALS: Final = "english french german spanish american european asian african caucasian hispanic latino latina chinese japanese indian italian russian jewish muslim christian catholic greek dutch british irish polish mexican arab black white native western eastern northern southern internet english god fda cdc who nih medicare medicaid ada aha acc asco nccn uspstf"
 _CODE_SYSTEMS: Final = "cpt loinc icd snomed rxnorm ndc hcpcs drg doi pmid pmcid rxcui hpo omim orpha"
@@ -47,6 +50,7 @@ VOCABULARY: Final = (
     (_CODE_SYSTEMS, Word.CODE_SYSTEM),
     ("and for at in", Word.JOINER),
     ("a i", Word.ARTICLE),
+    (_OPENERS, Word.OPENER),
 )
 """Words and what they are, whatever the packages say of them."""
 

@@ -19,6 +19,7 @@ MASKED: tuple[tuple[SpanKind, str], ...] = (
     (Kind.EMAIL, "mail [jo at example dot org] now"),
     (Kind.USER, "follow [@jodoe_77] there"),
     (Kind.USER, "username: [jdoe] is hers"),
+    (Kind.USER, "login user=[jdoe] ok"),
     (Kind.URL, "see [https://example.org/a?b=1#c], then"),
     (Kind.URL, "see [www.example.org/x] now"),
     (Kind.URL, "see [portal.example.com] now"),
@@ -27,6 +28,7 @@ MASKED: tuple[tuple[SpanKind, str], ...] = (
     (Kind.IP, "from [fe80::1] at"),
     (Kind.DEVICE, "adapter [00:1A:2B:3C:4D:5E] seen"),
     (Kind.PHONE, "at [(555) 010-4477 ext. 12] today"),
+    (Kind.PHONE, "at [(555) 010-4477 EXT. 12] today"),
     (Kind.PHONE, "at [+1 555-010-4477] today"),
     (Kind.PHONE, "at [555.010.4477] today"),
     (Kind.PHONE, "at [+44 20 7946 0958] today"),
@@ -70,12 +72,14 @@ MASKED: tuple[tuple[SpanKind, str], ...] = (
     (Kind.LICENSE, "license no. [A1234567] signed"),
     (Kind.VEHICLE, "car [1HGCM82633A004352] seen"),
     (Kind.VEHICLE, "plate [7ABC123] seen"),
+    (Kind.VEHICLE, "plate [412 0WA] seen"),
     (Kind.DEVICE, "serial no. [PJN123456H] fitted"),
     (Kind.DEVICE, "code [(01)00844588003288(21)AB12] fitted"),
     (Kind.BIOMETRIC, "fingerprint template [FP-AB12CD] kept"),
     (Kind.BIOMETRIC, "retina scan id: [RX-ABCDEF] kept"),
     (Kind.PHOTO, "wound [IMG_2231_left.jpg] kept"),
     (Kind.STREET, "at [12 Oak Hill Road, Apt 4] now"),
+    (Kind.STREET, "at [12 Kelly Alleyway] now"),
     (Kind.STREET, "at [Bahnhofstrasse 12a] now"),
     (Kind.STREET, "at [Rue de la Paix 5] now"),
     (Kind.STREET, "send to [P.O. Box 771] now"),
@@ -114,6 +118,7 @@ LEFT = (
     "metformin 500 mg",
     "for about 15 months",
     "taken x 20 years",
+    "the plate 3 way was read",
 )
 
 

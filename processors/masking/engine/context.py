@@ -46,4 +46,12 @@ def speaker(w: Words, _: Standing) -> Mask:
     return opens & ~w.has(Word.VERY_COMMON | Word.MONTH)
 
 
-CONTEXT: Final[tuple[WordRule, ...]] = (titled, second_after_title, announced, speaker)
+@rule(needs=Word.FREQUENT_LAST)
+def initial_and_surname(w: Words, _: Standing) -> Mask:
+    """`cc: K. Green`: behind a colon, a quotation mark or a comma, an initial and a frequent surname that is a word too."""
+    opens = w.initial & w.stopped & w.same_line & (w.sentence_start | w.comma)
+    surname = w.title_case & w.has(Word.FREQUENT_LAST) & w.dot & before(opens) & ~w.has(Word.MONTH)
+    return surname | after(surname) & opens
+
+
+CONTEXT: Final[tuple[WordRule, ...]] = (titled, second_after_title, announced, speaker, initial_and_surname)

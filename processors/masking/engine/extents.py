@@ -111,7 +111,7 @@ def file_name(text: bytes, start: int, end: int) -> Extent | None:
 
 _PHONE: Final = re.compile(
     rb"\+? ?(?:\([0-9]{1,5}\)|[0-9]{1,15})(?:[ .\-/]{0,3}(?:\([0-9]{1,5}\)|[0-9]{1,12})){0,8}"
-    rb"(?:[ ,]{0,2}(?:x|ext\.?|extension|Ext\.?)[ .:]?[0-9]{1,6}\b)?"
+    rb"(?:[ ,]{0,2}(?:x|ext\.?|extension|Ext\.?|X|EXT\.?)[ .:]?[0-9]{1,6}\b)?"
 )
 _MEASURE: Final = re.compile(
     rb"(?i) ?(?:mg|mcg|ug|ml|kg|g|mm|cm|mmhg|units?|iu|meq|kcal|cal|cells|copies|bpm|degrees?|deg|years?|yrs?|days?|hours?|hrs?|min|minutes?|steps|feet|ft|%)\b|%"
@@ -245,6 +245,7 @@ _STAMP: Final = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?(?:Z|[+\-][0-9]{2}:?[0-9]{2})?"
 )
 _HALF: Final = (b"1", b"2")
+_TWO_GROUPS: Final = re.compile(rb"[A-Z0-9]{1,4}[ \-][A-Z0-9]{2,5}\Z")
 _MONTHS: Final = 12
 
 
@@ -314,6 +315,12 @@ def last_number(text: bytes, start: int, end: int) -> Extent | None:
     while begins > start and text[begins - 1] in b"0123456789-":
         begins -= 1
     return (begins, end, None, None)
+
+
+def last_groups(text: bytes, start: int, end: int) -> Extent | None:
+    """The two groups at the end."""
+    found = _TWO_GROUPS.search(text, max(start, end - 11), end)
+    return (found.start(), end, None, None) if found else None
 
 
 def decade(text: bytes, start: int, end: int) -> Extent | None:

@@ -66,6 +66,7 @@ class Word(IntFlag):
     CODE_SYSTEM = auto()
     JOINER = auto()  # and, for, at, in: inside the name of an institution only
     ARTICLE = auto()  # a, I: one letter that is no initial
+    OPENER = auto()  # opens the name of a place: North, New, Lake
 
 
 @dataclass(frozen=True, slots=True, eq=False)

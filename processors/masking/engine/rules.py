@@ -47,7 +47,7 @@ _TOP: Final = (
     "|pl|se|dk|fi|cz|hu|pt|gr|mx|nz|za|kr|tw|hk|sg|il|ie|ro|ua|tr"
 )
 _TIME: Final = r"(?:[ T,]{1,2}[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\b|Z\b|[+\-][0-9]{2}:?[0-9]{2})?)?"
-_EXTENSION: Final = r"(?:[ ,]{0,2}(?:x|ext\.?|extension|Ext\.?)[ .:]?[0-9]{1,6})?"
+_EXTENSION: Final = r"(?:[ ,]{0,2}(?:x|ext\.?|extension|Ext\.?|X|EXT\.?)[ .:]?[0-9]{1,6})?"
 _HEX4: Final = "[0-9A-Fa-f]{1,4}"
 _OVER_89: Final = "(?:9[0-9]|1[0-4][0-9])"
 _ONES: Final = "(?:one|two|three|four|five|six|seven|eight|nine)"
@@ -121,7 +121,7 @@ _ADDRESSES: Final = (
     Rule("street", Kind.STREET, rf" (?:{streets.SUFFIXES})\b", streets.numbered, 90, caseless=True),
     Rule("street-german", Kind.STREET, r"[a-z ](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
     Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l'|dalla|dello|degli|dall)[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
-    Rule("unit", Kind.STREET, r"\b(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),
+    Rule("unit", Kind.STREET, r"\b(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Studio|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),
     Rule("unit-number", Kind.STREET, r"\b(?:p\.? ?o\.? ?box|apt|apartment|suite|room|flat|bldg)\.? #? ?[0-9]{1,6}[a-z]?\b", caseless=True),
     Rule("military", Kind.STREET, r"\b(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b[ ,A-Z]{0,4}[0-9A-Z]", streets.military, 85),
     Rule("military-box", Kind.STREET, r"\b(?:psc|cmr|unit) [0-9]{1,6},? box [0-9]{1,6}\b", caseless=True),
@@ -149,6 +149,8 @@ RULES: Final = (
     *_LABELLED,
     Rule("phone-labelled", Kind.PHONE, r"\b(?:phone|telephone|tel|cell|mobile|call|pager|contact|text|whatsapp)\b[ :.#()+\-]{1,6}[0-9]", extents.labelled_phone, 95, caseless=True),
     Rule("fax-labelled", Finer.FAX, r"\bfax\b(?: records)?(?: (?:number|no|to|at|is))?[ :.#()+\-]{1,6}[0-9]", extents.labelled_phone, 97, caseless=True),
+    Rule("plate", Kind.VEHICLE, r"\b[Pp]lates?(?: (?:no\.?|number|is|was))?[ :#]{1,3}[A-Z0-9]{1,4}[ \-][A-Z0-9]{2,5}\b", extents.last_groups, 85),
+    Rule("user-field", Kind.USER, r"\b(?:user|usr|uid|login|account)=[\"']?[A-Za-z0-9]", extents.user_name, 90, caseless=True),
     Rule("user", Kind.USER, r"\b(?:user ?name|login|handle|user ?id|screen ?name)(?: is|:| ?=) ?[\"']?[A-Za-z0-9]", extents.user_name, 90, caseless=True),
 )  # fmt: skip
 """INVARIANT: a rule takes nothing from another; what any of them finds is masked."""

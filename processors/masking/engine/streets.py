@@ -13,6 +13,8 @@ SUFFIXES: Final = (
     "|corner|cove|dale|dam|divide|estate|estates|falls|ferry|field|fields|flats|ford|forge|fork|forks|fort|garden|gateway|glen|haven"
     "|hollow|inlet|isle|junction|key|knoll|lake|lakes|lights|lodge|mall|mill|mills|motorway|neck|orchard|oval|overpass|passage"
     "|pine|pines|plain|plains|port|prairie|radial|ranch|rapid|rest|river|shoal|shore|skyway|spring|spur|stravenue|stream|summit|throughway"
+    "|alleyway|bluff|bluffs|causeway|circles|cliffs|courts|crest|crossroad|crossroads|curve|drives|fords|freeway|glens|greens|groves|harbors"
+    "|hills|islands|knolls|loaf|manors|mount|mountains|parks|ramp|ridges|roads|shoals|shores|squares|streets|unions|valleys|villages|walks|ways"
     "|trace|track|trafficway|tunnel|underpass|union|via|viaduct|ville|wall|well|wells"
 )
 """Last words of a street's name (USPS Publication 28, appendix C1, and British ones)."""

@@ -104,6 +104,14 @@ def listed_with_names(w: Words, found: Standing) -> Mask:
     return written & found.ambiguous & w.name & (behind | ahead)
 
 
+@rule(needs=Word.FREQUENT_LAST)
+def surname_before_first(w: Words, found: Standing) -> Mask:
+    """`White, Sheila`: a frequent surname that is a word too, where a name may begin, a comma, and a found first name."""
+    ahead = after(w.comma) & after(found.named & w.has(Word.FIRST) & w.title_case)
+    begins = w.sentence_start | w.comma
+    return w.title_case & w.has(Word.FREQUENT_LAST) & begins & ahead & ~_no_name(w) & ~found.kept
+
+
 @rule()
 def neighbour(w: Words, found: Standing) -> Mask:
     """A word with a capital beside a found one, unless it is an everyday, a clinical or a telling word."""
@@ -163,6 +171,13 @@ def particle_before_name(w: Words, found: Standing) -> Mask:
     return one | small & after(w.space) & after(one)
 
 
+@rule(Kind.PLACE, needs=Word.OPENER)
+def place_opener(w: Words, found: Standing) -> Mask:
+    """`South Haven`, `New Ulm`: what opens the name of a place, before a found word."""
+    place = found.named & (w.title_case | w.caseless) & ~w.has(Word.TITLE | Word.MONTH)
+    return (w.title_case | w.caseless) & w.has(Word.OPENER) & after(w.space) & after(place)
+
+
 @rule(Kind.PLACE, needs=Word.OF)
 def realm(w: Words, found: Standing) -> Mask:
     """`Republic of Ireland`, `Kingdom of the Netherlands`: the words before a found place."""
@@ -184,9 +199,11 @@ WIDENING: Final[tuple[WordRule, ...]] = (
     first_before_surname,
     first_before_unknown,
     listed_with_names,
+    surname_before_first,
     neighbour,
     state_code_after_city,
     state_after_city,
+    place_opener,
     hyphenated,
     apostrophe_name,
     suffix,

@@ -287,8 +287,8 @@ class Words:
 
     @cached_property
     def comma(self) -> Mask:
-        """A comma, and perhaps a space."""
-        return self._between(",", 2)
+        """A comma, and perhaps a space; or the sign that parts a field of HL7 v2."""
+        return self._between(",", 2) | self._between("^", 1)
 
     @cached_property
     def colon(self) -> Mask:

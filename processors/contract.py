@@ -124,6 +124,19 @@ class Dated(Protocol):
         ...
 
 
+@runtime_checkable
+class Joined(Protocol):
+    """A topology that reads sources which an earlier version of it did not read.
+
+    Such a source may begin at 0 where the others have been worked on: nothing that stands on it does anything twice.
+    """
+
+    @property
+    def joined(self) -> frozenset[str]:
+        """These sources."""
+        ...
+
+
 class Decided(Protocol):
     """What a phased topology has decided about one record: store changes, and all that is needed to write the records."""
 

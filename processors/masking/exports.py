@@ -76,6 +76,7 @@ class MaskingTopology(OperatorTables):
     audit_as_json: bool = False
 
     sources = ("exports.raw", held.GRANTS)
+    joined = frozenset({held.GRANTS})
     output_topics = (
         "exports.masked",
         "exports.quarantine",

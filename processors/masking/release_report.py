@@ -22,32 +22,31 @@ from sluicegate.schemas.fields import JsonObject, unchecked
 from .engine.surrogates import FORM
 from .masking import JSON, JSON_LINES, Masked
 from .profile import BUILT_IN
-from .verifier.residual import Residual
+from .verifier import Reason, Residual
 from .views import render
 
 WEIGHED: Final = frozenset(
     {
-        "column",
-        "key",
-        "known-value",
-        "known-value-encoded",
-        "known-value-in-kept",
-        "email",
-        "digits",
-        "labelled",
-        "ip",
-        "url",
-        "date",
-        "birth-date",
-        "name",
-        "names",
-        "share",
-        "residual",
+        Reason.COLUMN,
+        Reason.KEY,
+        Reason.KNOWN,
+        Reason.KNOWN_ENCODED,
+        Reason.KNOWN_IN_KEPT,
+        Reason.EMAIL,
+        Reason.DIGITS,
+        Reason.LABELLED,
+        Reason.URL,
+        Reason.IP,
+        Reason.DATE,
+        Reason.NAME,
+        Reason.NAMES,
+        Reason.SHARE,
+        Reason.RESIDUAL,
     }
 )
 """What people may weigh: something was found that may identify. Any other objection says that the look could not be made, or that
 what was masked is not what came in: nobody releases that."""
-LOOKED_AT: Final = 200
+LOOKED_AT: Final = 100
 """Rows, chosen by the batch's digest, that are looked at one by one."""
 SHOWN_ROWS: Final = 5
 SHOWN_CHARACTERS: Final = 2_000
@@ -76,7 +75,7 @@ def masking_report(
     columns: list[JsonValue] = [*_columns(shown)]
     return {
         "reasons": list(reasons),
-        "masked": dict(masked.counts),
+        "masked": {str(kind): count for kind, count in masked.counts.items()},
         "reported": masked.reported,
         "rows": len(rows),
         "looked_at": len(chosen),

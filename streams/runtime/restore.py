@@ -17,7 +17,7 @@ from sluicegate.processors.contract import Topology
 from sluicegate.streams.kafka.connection import Connection
 
 from .end_offsets import EndOffsets
-from .first_start import check_first_start
+from .first_start import check_first_start, joined_sources
 from .open_transactions import Held
 from .records import RecordReader, raise_for
 from .stores import Stores
@@ -70,6 +70,7 @@ class Restorer:
         self._ends = ends
         self._evidence = tuple(topic for topic in evidence if topic in topology.output_topics)
         self._source = None if source is None else source.encode()
+        self._joined = joined_sources(topology)
         self._stores = {spec.changelog: spec.name for spec in topology.stores}
         self._reader = RecordReader(connection)
         self._restoring: dict[int, _Restoring] = {}
@@ -191,7 +192,9 @@ class Restorer:
         for partition, restoring in tuple(self._restoring.items()):
             if not restoring.ends and self._is_derived(partition, restoring, until):
                 del self._restoring[partition]
-                positions = check_first_start(partition, restoring.committed, evidence=restoring.evidence)
+                positions = check_first_start(
+                    partition, restoring.committed, evidence=restoring.evidence, joined=self._joined
+                )
                 ready.append(Restored(partition, restoring.stores, positions))
         return ready
 

@@ -18,7 +18,7 @@ from sluicegate.processors.contract import Position, Record, Topology
 from sluicegate.schemas.envelope import Headers
 from sluicegate.schemas.ids import partition_of
 from sluicegate.schemas.keys import PrivateKey
-from sluicegate.streams.runtime.first_start import check_first_start
+from sluicegate.streams.runtime.first_start import check_first_start, joined_sources
 from sluicegate.streams.runtime.global_tables import GlobalTables
 from sluicegate.streams.runtime.spec import EVIDENCE
 from sluicegate.streams.runtime.stores import Stores
@@ -163,7 +163,8 @@ class TopologyDriver(Generic[Tables]):
         )
         evidence = any(self.log.read(topic, partition)[0] for topic in self._evidence)
         offsets = {source: found.offset if found else None for source, found in committed.items()}
-        positions = check_first_start(partition, offsets, evidence=bool(read or evidence))
+        joined = joined_sources(self.topology)
+        positions = check_first_start(partition, offsets, evidence=bool(read or evidence), joined=joined)
         stores.stream_ms = max(stream_time(found.metadata) if found else 0 for found in committed.values())
         stores.loaded()
         self.tasks[partition] = Task(self.topology, partition, stores, positions, skew_ms=self._skew_ms)

@@ -16,7 +16,7 @@ def lost_offsets_taken_for_a_first_start(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         restore,
         "check_first_start",
-        lambda _partition, committed, evidence: {  # noqa: ARG005  # as it is called
+        lambda _partition, committed, evidence, joined: {  # noqa: ARG005  # as it is called
             source: offset or 0 for source, offset in committed.items()
         },
     )

@@ -404,3 +404,16 @@ def test_the_story_of_an_action_tells_of_its_release(clinic: MaskingDriver) -> N
     said = [step.sentence for step in story.steps]
     assert any(release.action_id in sentence and "sealed in quarantine" in sentence for sentence in said)
     assert any("people approved" in sentence for sentence in said)
+
+
+def test_masking_that_worked_before_it_could_release_goes_on(clinic: MaskingDriver) -> None:
+    """An upgrade: its group has offsets of `exports.raw` alone, and what stands on the new topic is read from its beginning."""
+    grant = clinic.granted("ops-agent", "crm.list")
+    clinic.result(grant, [b"[]"])
+    clinic.run()
+    for partition in range(2):
+        del clinic.driver.log.offsets["execution.masking", partition]
+    clinic.driver.restart()
+    _, release = held(clinic)
+    assert decide(clinic, release) == "counted"
+    assert ends(clinic) == [(Event.EXPORT_RELEASED, None)]

@@ -40,6 +40,15 @@ def test_a_partition_begins_at_0_only_when_nothing_was_done(
         assert check_first_start(0, committed, evidence=evidence) == positions
 
 
+def test_a_source_that_joined_begins_at_0_beside_others() -> None:
+    """An upgrade reads a topic more; that the others have lost their offsets is an error as ever."""
+    assert check_first_start(0, {"a": 3, "b": None}, evidence=True, joined={"b"}) == {"a": 3, "b": 0}
+    assert check_first_start(0, {"a": None, "b": None}, evidence=False, joined={"b"}) == {"a": 0, "b": 0}
+    for committed in ({"a": None, "b": None}, {"a": None, "b": 3}):
+        with pytest.raises(InvariantError):
+            check_first_start(0, committed, evidence=True, joined={"b"})
+
+
 @pytest.mark.parametrize(
     ("metadata", "stream_ms"),
     [("stream-ms:17", 17), ("", 0), (None, 0), ("stream-ms:", 0), ("x", 0), ("stream-ms:-1", 0)],

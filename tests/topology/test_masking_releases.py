@@ -15,8 +15,10 @@ from sluicegate.processors.masking.releasing import MARGIN_MS
 from sluicegate.processors.masking.releasing_keys import ReleasingKeys
 from sluicegate.processors.release import Check
 from sluicegate.processors.story import tell
+from sluicegate.processors.verification import Verifier
 from sluicegate.schemas import codec, document
 from sluicegate.schemas.action import Action, Withdrawal
+from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.document import DocumentKind
 from sluicegate.schemas.export import MaskedBatch, WithheldBatch
@@ -417,3 +419,34 @@ def test_masking_that_worked_before_it_could_release_goes_on(clinic: MaskingDriv
     _, release = held(clinic)
     assert decide(clinic, release) == "counted"
     assert ends(clinic) == [(Event.EXPORT_RELEASED, None)]
+
+
+@pytest.mark.parametrize(
+    ("event", "change", "sentence"),
+    [
+        (Event.EXPORT_RELEASED, {"release_id": "rl-other"}, "that nobody held"),
+        (Event.EXPORT_RELEASED, {"grant_id": "gr-other"}, "without a grant that rests on people"),
+        (Event.EXPORT_RELEASED, {"batch_digest": bytes(32)}, "another batch was held"),
+        (Event.EXPORT_RELEASED, {"written": ()}, "wrote something else than it must"),
+        (Event.EXPORT_RELEASED, {"processor": "gate"}, "not for `gate` to write"),
+        (Event.DECISION_COUNTED, {"people": ()}, "without a grant that rests on people"),
+        (Event.BATCH_WITHHELD, {"release_id": None}, "that nobody held"),
+        (Event.RELEASE_REFUSED, {"event": Event.EXPORT_RELEASED, "reason": None}, "a second time"),
+    ],
+)
+def test_verify_sees_a_release_that_cannot_have_been(
+    clinic: MaskingDriver, event: Event, change: dict[str, Any], sentence: str
+) -> None:
+    """Another release, another batch, no people, a second time: from `audit` alone, whoever changed it."""
+    _, release = held(clinic)
+    at = granted(clinic, release)
+    clinic.driver.produce_again(at)
+    clinic.driver.stalled.clear()
+    clinic.run()
+    verifier = Verifier()
+    for record in clinic.driver.read("audit"):
+        entry = codec.decode_own(record.value or b"", AuditEntry)
+        if entry.event == event:
+            entry = entry.model_copy(update=change)
+        verifier.take(record.position.partition, record.position.offset, record.append_ms, entry)
+    assert any(sentence in finding.sentence for finding in verifier.report().findings)

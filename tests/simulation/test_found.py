@@ -46,3 +46,8 @@ def test_people_settle_what_is_unknown_whatever_copies_of_outcomes_appear() -> N
 def test_what_an_executor_refused_stays_refused_when_its_clock_is_set_right() -> None:
     """Seed 11296: an hour ahead at its start, it read back too little, and took a grant it had refused for a new one."""
     assert [str(broken) for broken in simulate(11_296, Mode.SAFETY).broken] == []
+
+
+def test_nobody_approves_in_time_before_they_are_asked() -> None:
+    """Seed 410152: people approved the ghost of a request, were told that nothing waits, and asked later they did not again."""
+    assert [str(broken) for broken in simulate(410_152, Mode.LIVENESS).broken] == []

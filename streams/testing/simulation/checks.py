@@ -361,32 +361,33 @@ def _fairness(history: History, seen: Seen) -> list[Broken]:
     """Of policies that stay as they are."""
     if history.policy_changes:
         return []
-    requests = {
-        request.request_id: request
-        for record, request in seen.models[ApprovalRequest]
-        if record.position not in history.ghosts
-    }
+    asked: dict[str, tuple[int, ApprovalRequest]] = {}
+    for record, request in seen.models[ApprovalRequest]:
+        if record.position not in history.ghosts:
+            asked_ms, _ = asked.get(request.request_id, (record.append_ms, None))
+            asked[request.request_id] = asked_ms, request
     broken = []
     for record, ended in seen.models[Resolution]:
-        request = requests.get(ended.request_id)
-        if record.position in history.ghosts:
+        if record.position in history.ghosts or ended.request_id not in asked:
             continue
-        if ended.resolution is not ResolutionKind.EXPIRED or request is None:
+        if ended.resolution is not ResolutionKind.EXPIRED:
             continue
+        asked_ms, request = asked[ended.request_id]
         deadline_ms = request.requirement.deadline_ms
         if record.append_ms < deadline_ms:
             broken.append(Broken("fair", f"{ended.action_id} expired before its deadline"))
         first = history.first.get((request.agent, request.action_id))
-        if first is not None and _was_approved(history, request, first):
+        if first is not None and _was_approved(history, request, first, asked_ms):
             broken.append(Broken("fair", f"{ended.action_id} expired although enough had approved in time"))
     return broken
 
 
-def _was_approved(history: History, request: ApprovalRequest, first: Submitted) -> bool:
+def _was_approved(history: History, request: ApprovalRequest, first: Submitted, asked_ms: int) -> bool:
+    """Whether enough people approved after they were asked: who decides on the ghost of a request is told that nothing waits."""
     people: dict[str, None] = {}
     needed = request.requirement
     for said in history.spoke.values():
-        if said.request_id != request.request_id or said.append_ms > needed.deadline_ms:
+        if said.request_id != request.request_id or not asked_ms <= said.append_ms <= needed.deadline_ms:
             continue
         fits = (
             said.action_digest == first.bytes_digest

@@ -64,7 +64,7 @@ def explain(profile: Profile) -> tuple[Held, ...]:
 def warnings(profile: Profile) -> tuple[str, ...]:
     """What an operator should know before signing: what this profile keeps and the one it extends does not, and what it lets follow."""
     base = BUILT_IN.get(profile.extends or "")
-    return (*_lifted(profile, base), *_kept(profile, base), *_followed(profile))
+    return (*_lifted(profile, base), *_kept(profile, base), *_followed(profile), *_released(profile))
 
 
 def _lifted(profile: Profile, base: Profile | None) -> Iterator[str]:
@@ -86,6 +86,11 @@ def _kept(profile: Profile, base: Profile | None) -> Iterator[str]:
 def _followed(profile: Profile) -> Iterator[str]:
     if profile.uses(Operator.PSEUDONYM):
         yield "whoever has two exports can follow a pseudonym from one to the other: use `surrogate` where nobody has to"
+
+
+def _released(profile: Profile) -> Iterator[str]:
+    if profile.releases:
+        yield "people may release what the second look objected to: a policy must review `export.release`, or nobody is asked"
 
 
 def _kind(kind: Kind, profile: Profile, base: Profile | None) -> Held:

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sluicegate.processors.policy import Explanation, Policy, Projection, Verdict, load, project
+from sluicegate.processors.export_release import EXPORT_RELEASE
+from sluicegate.processors.policy import Effect, Explanation, Policy, Projection, Verdict, load, project
 from sluicegate.schemas.canonical import parse_json
 from sluicegate.schemas.document import DocumentKind, PolicyText
 from sluicegate.schemas.errors import ConfigurationError, RecordError
@@ -34,6 +35,7 @@ def check(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fals
     Example: sluicegate policy check policy.yaml
     """
     loaded = _load(_chosen(ctx, file))
+    unreviewed = _releasing_without_people(loaded)
     if as_json:
         print_json(
             {
@@ -44,6 +46,7 @@ def check(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fals
                     {"id": one.id, "from": list(one.pipelines), "mask": one.mask} for one in loaded.streams
                 ],
                 "profiles": sorted(loaded.profiles),
+                "releasing_without_people": list(unreviewed),
             }
         )
         return
@@ -52,6 +55,10 @@ def check(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fals
         note(f"stream `{one.id}`: {', '.join(one.pipelines)} may feed it, masked by `{one.mask}`")
     for profile in sorted(loaded.profiles):
         note(f"careful: profile `{profile}` is not built in; until it is published, what needs it is denied")
+    for rule in unreviewed:
+        note(
+            f"careful: rule `{rule}` can allow `{EXPORT_RELEASE}` without people; masking then releases nothing: write `effect: review`"
+        )
 
 
 @app.command("test")
@@ -136,6 +143,12 @@ def publish(ctx: typer.Context, file: PolicyFile = None, *, as_json: AsJson = Fa
         note(
             f"careful: what needs profile `{profile}` is denied until `sluicegate profile publish` has put it in force"
         )
+
+
+def _releasing_without_people(policy: Policy) -> tuple[str, ...]:
+    """The rules that may let what masking holds leave although nobody has decided."""
+    rules = policy.explain(project(EXPORT_RELEASE, None, {}))
+    return tuple(rule.rule for rule in rules if rule.effect is Effect.ALLOW)
 
 
 def _chosen(ctx: typer.Context, file: Path | None) -> Path:

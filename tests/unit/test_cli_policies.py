@@ -88,3 +88,14 @@ def test_check_shows_streams_and_warns_of_profiles_that_must_be_published(file: 
     told = CliRunner().invoke(app, ["policy", "check", file]).stderr
     assert "stream `crm-nightly`: crm-pipeline may feed it, masked by `ours`" in told
     assert "careful: profile `ours` is not built in" in told
+
+
+@pytest.mark.parametrize(
+    ("on", "named"), [("on: [export.release], ", True), ("", True), ("on: [crm.read], ", False)]
+)
+def test_check_warns_of_a_rule_that_would_release_without_people(file: str, on: str, *, named: bool) -> None:
+    """By name, or because it is for every type; masking refuses such a grant, so nothing would ever leave."""
+    rule = f"rules:\n  - {{id: lets-go, {on}effect: allow, when: 'action.agent == \"x\"'}}\n"
+    Path(file).write_text("version: 1\nname: mine\ndefault: deny\n" + rule)
+    told = CliRunner().invoke(app, ["policy", "check", file])
+    assert ("rule `mine/lets-go` can allow `export.release`" in told.stderr) is named, told.output

@@ -154,6 +154,8 @@ def test_only_a_profile_that_says_so_lets_people_release() -> None:
     assert not any(profile.releases for profile in BUILT_IN.values())
     assert not load_profile(HEAD, source="x").releases
     assert not load_profile(HEAD + "release: never\n", source="x").releases
-    assert load_profile(HEAD + "release: withheld\n", source="x").releases
+    releasing = load_profile(HEAD + "release: withheld\n", source="x")
+    assert releasing.releases
+    assert any("people may release" in warning for warning in warnings(releasing))
     with pytest.raises(ConfigurationError, match="release"):
         load_profile(HEAD + "release: always\n", source="x")

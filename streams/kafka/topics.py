@@ -18,6 +18,7 @@ FOREVER = -1
 DAY_MS = 86_400_000
 KIB = 1024
 MIB = 1024 * KIB
+SUPERSEDED_MS = 3_600_000
 EXECUTION = "execution."
 
 
@@ -34,6 +35,8 @@ class Cleanup(StrEnum):
 
     DELETE = "delete"
     COMPACT = "compact"
+    BOTH = "compact,delete"
+    """What a key said before goes within `SUPERSEDED_MS`, the last word at the end of the retention."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ class TopicSpec:
 
     def config(self, layout: "Layout") -> dict[str, str]:
         """Every value that matters, so that no broker-wide default can shorten what is kept."""
+        soon = {"max.compaction.lag.ms": str(SUPERSEDED_MS)} if self.cleanup is Cleanup.BOTH else {}
         return {
+            **soon,
             "cleanup.policy": self.cleanup.value,
             "max.message.bytes": str(self.largest_bytes),
             "message.timestamp.type": "LogAppendTime",
@@ -112,9 +117,11 @@ def _fixed(layout: Layout) -> tuple[TopicSpec, ...]:
         # as its inputs are kept must still find the markers of actions closed one window before it stopped.
         TopicSpec("gate.closed.changelog", actions.retention_ms + 2 * layout.closing_window_ms, 8 * MIB),
         # Chains are kept two days and an hour of stream time, see `processors/masking/export_progress`; a worker that was
-        # away as long as its input is kept must still find them.
-        TopicSpec("masking.exports.changelog", 4 * DAY_MS),
-        TopicSpec("masking.held.changelog", FOREVER, 8 * MIB, cleanup=Cleanup.COMPACT),
+        # away as long as its input is kept must still find them. A chain's secret goes with its last batch, so the state before
+        # must not stay.
+        TopicSpec("masking.exports.changelog", 4 * DAY_MS, cleanup=Cleanup.BOTH),
+        # Held for 31 days at most; what was released or destroyed must not stay in an older record.
+        TopicSpec("masking.held.changelog", 40 * DAY_MS, 8 * MIB, cleanup=Cleanup.BOTH),
         *(
             _dead_letters(topic)
             for topic in (

@@ -26,7 +26,7 @@ RAW: Final = {
     "gate.pending.changelog",
     "masking.held.changelog",
 }
-"""Where raw argument bytes live, and nowhere else: fixed by the design."""
+"""Where raw argument bytes live, and nowhere else: fixed by the design. What masking holds is masked, and may not be masked enough."""
 
 
 def in_the_readme(topic: str) -> str:

@@ -114,6 +114,16 @@ def test_evidence_is_kept_for_ever_and_never_compacted() -> None:
         assert specs[name]["cleanup.policy"] == "delete"
 
 
+def test_the_state_of_open_exports_is_cleared_away_soon() -> None:
+    """What masking's state held before, a sealed secret or a destroyed batch, goes within an hour and not at the end of the retention."""
+    specs = {spec.name: spec.config(LAYOUT) for spec in topics.table(LAYOUT)}
+    soon = {"masking.exports.changelog", "masking.held.changelog"}
+    for name in soon:
+        config = specs[name]
+        assert (config["cleanup.policy"], config["max.compaction.lag.ms"]) == ("compact,delete", "3600000")
+    assert all("max.compaction.lag.ms" not in specs[name] for name in specs.keys() - soon)
+
+
 def test_closed_markers_outlive_the_inputs_they_guard() -> None:
     """A gate that was away as long as `actions` are kept still finds the markers of its last window."""
     specs = {spec.name: spec for spec in topics.table(Layout(6, closing_window_ms=7_200_000))}

@@ -98,7 +98,7 @@ def _spec(name: str) -> TopicSpec:
 
 def _topic(spec: TopicSpec) -> dict[str, Any]:
     config = {
-        "cleanup.policy": [spec.cleanup.value],
+        "cleanup.policy": spec.cleanup.value.split(","),
         "retention.ms": spec.retention_ms,
         "max.message.bytes": spec.largest_bytes,
     }

@@ -68,8 +68,10 @@ def summary(rounds: Sequence[Mapping[str, Any]], seed: int, tree: Path) -> dict[
 
 
 def is_good(told: Mapping[str, Any]) -> bool:
-    """Whether nothing is wrong."""
-    return told["everything_ended"] and told["verifier_ok"] and not any(told[name] for name in WRONGS)
+    """Whether nothing is wrong, and in every round something was done that could have gone wrong."""
+    has_worked = min((one["actions"] for one in told["rounds"]), default=0) > 0 < told["details"]["effects"]
+    ended_well = told["everything_ended"] and told["verifier_ok"]
+    return has_worked and ended_well and not any(told[name] for name in WRONGS)
 
 
 def missing(told: Mapping[str, Any]) -> list[str]:

@@ -15,14 +15,17 @@ from typing import Any
 import pytest
 
 from faults.deployment import SKEW_MS
+from faults.oracle.executions import check_executions
 from faults.oracle.findings import Wrong
 from faults.oracle.history import Effect, History, Needs
 from faults.oracle.judge import judge
+from faults.oracle.people import People, people
 from faults.oracle.wire import Stored, read
 from faults.replaying import replay
 from faults.report import PROMISED, WRONGS, is_good, missing
 from faults.runs import Kept, Run, shrink
 from faults.schedule import Kind, schedule, without
+from sluicegate.schemas.codec import decode, encode
 from sluicegate.schemas.errors import ConfigurationError
 
 pytestmark = [pytest.mark.broker, pytest.mark.once]
@@ -235,6 +238,225 @@ def test_the_oracle_names_what_is_planted(
     assert (wrong, invariant) in found
 
 
+# --- one planted flaw for every sentence of the oracle that none of the above brings about ------------------------------
+
+
+def _grant_of(history: History) -> Stored:
+    """A grant that people had to decide on, and that was acted on."""
+    done = {effect.grant_id for effect in history.effects}
+    return next(
+        record
+        for record in history.records
+        if record.topic.startswith("execution.")
+        and (fields := read(record))["grant_id"] in done
+        and fields["decisions"]
+    )
+
+
+def _action_of(history: History, grant: Stored) -> Stored:
+    name = read(grant)["action_id"]
+    return _where(history, "actions", lambda one: one.kind == "action" and read(one)["action_id"] == name)
+
+
+def _decision_of(history: History, grant: Stored) -> Stored:
+    value = read(grant)["decisions"][0]["value"]
+    return _where(history, "decisions", lambda one: one.value == value)
+
+
+def _of_action(history: History, name: str, topic: str) -> list[Stored]:
+    return [
+        record
+        for record in history.records
+        if record.topic == topic and read(record).get("action_id") == name
+    ]
+
+
+def _copies(history: History) -> History:
+    """The answers to copies with other bytes are gone."""
+    return _but(history, *(one for one in history.records if one.topic == "outcomes" and _is_of_a_copy(one)))
+
+
+def _is_of_a_copy(outcome: Stored) -> bool:
+    fields = read(outcome)
+    return fields["reason"] == "conflict" or fields["repeated"]
+
+
+def _unsigned_action(history: History) -> History:
+    name = read(_end_of(history))["action_id"]
+    return _but(history, *_of_action(history, name, "actions"))
+
+
+def _again(history: History, record: Stored) -> History:
+    return _and(history, replace(record, offset=1 << 40))
+
+
+def _signed_otherwise(history: History, record: Stored) -> History:
+    headers = tuple(
+        (name, _other_signature(record)[0][1] if name == "sig" else value) for name, value in record.headers
+    )
+    return _and(_but(history, record), replace(record, headers=headers))
+
+
+def _at(history: History, record: Stored, append_ms: int) -> History:
+    return _and(_but(history, record), replace(record, append_ms=append_ms))
+
+
+def _with_types(history: History, **types: Needs) -> History:
+    return replace(history, known=replace(history.known, types={**history.known.types, **types}))
+
+
+def _receipt_of(history: History, *, result: bool = False) -> Stored:
+    return _where(
+        history,
+        "receipts",
+        lambda one: (
+            one.kind == "receipt"
+            and read(one)["claim_id"] is not None
+            and (read(one)["result"] is not None or not result)
+        ),
+    )
+
+
+def _claim_behind(history: History, receipt: Stored) -> Stored:
+    name = read(receipt)["claim_id"]
+    return _where(history, "receipts", lambda one: one.kind == "claim" and read(one)["claim_id"] == name)
+
+
+def _with_another_value(history: History, claim: Stored) -> History:
+    model = decode(claim.payload_type, claim.value or b"", {"claim"})
+    value = encode(model.model_copy(update={"action_id": "ac-another"})).value
+    return _and(_but(history, claim), replace(claim, value=value))
+
+
+def _done_under_another_grant(history: History) -> History:
+    return replace(history, effects=(*history.effects, replace(history.effects[0], grant_id="gr-another")))
+
+
+def _tiles(history: History) -> list[Stored]:
+    return [one for one in history.records if one.topic == "audit" and read(one)["tile"] is not None]
+
+
+def _without_the_result(history: History) -> History:
+    place = read(_receipt_of(history, result=True))["result"]
+    gone = [
+        one
+        for one in history.records
+        if (one.topic, one.partition, one.offset) == ("exports.raw", place["partition"], place["offset"])
+    ]
+    return _but(history, *gone)
+
+
+def _entry(history: History, holds: Callable[[dict[str, Any]], bool]) -> Stored:
+    return _where(history, "audit", lambda one: read(one)["processor"] == "gate" and holds(read(one)))
+
+
+def _moved(history: History, record: Stored, topic: str) -> History:
+    return _and(_but(history, record), replace(record, topic=topic))
+
+
+def _with_an_entry_of_another_record(history: History) -> History:
+    """An entry stands in the partition of another transaction."""
+    found = _entry(history, lambda fields: fields["leaf"] is not None)
+    other = next(number for number in range(4) if number != found.partition)
+    return _and(_but(history, found), replace(found, partition=other, offset=-1))
+
+
+_REVIEWED = Needs("crm", "review", {"security": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("plant", "sentence"),
+    [
+        (_copies, "has no answer"),
+        (_unsigned_action, "an outcome of an action that nobody has signed"),
+        (
+            lambda one: _again(one, _where(one, "approvals", lambda record: record.kind == "tally")),
+            "tallies of one decision",
+        ),
+        (lambda one: _again(one, _grant_of(one)), "grants of one action"),
+        (lambda one: _signed_otherwise(one, _claim_of(one)), "is not signed by the grant's executor"),
+        (lambda one: _at(one, _claim_of(one), 1), "is older than its grant"),
+        (lambda one: _again(one, _receipt_of(one)), "receipts of one claim"),
+        (lambda one: _but(one, _claim_behind(one, _receipt_of(one))), "names no claim"),
+        (lambda one: _with_another_value(one, _claim_of(one)), "about something else than its grant"),
+        (lambda one: _but(one, _grant_of(one)), "has no grant"),
+        (_done_under_another_grant, "the action was done 2 times"),
+        (lambda one: _but(one, _claim_of(one)), "done without a claim"),
+        (_without_the_result, "the result of"),
+        (lambda one: _but(one, _action_of(one, _grant_of(one))), "its action is not on `actions`"),
+        (
+            lambda one: _with_types(one, **dict.fromkeys(one.known.types, Needs("crm", "deny"))),
+            "the policy denies this action",
+        ),
+        (
+            lambda one: replace(one, known=replace(one.known, deployment="another")),
+            "it is for something else than its action",
+        ),
+        (lambda one: _moved(one, _grant_of(one), "execution.other"), "on the topic of another executor"),
+        (lambda one: _but(one, _decision_of(one, _grant_of(one))), "does not stand on `decisions`"),
+        (lambda one: _at(one, _decision_of(one, _grant_of(one)), 1 << 50), "does not stand on `decisions`"),
+        (
+            lambda one: _but(one, *_of_action(one, read(_grant_of(one))["action_id"], "approvals")),
+            "approves nothing that was shown",
+        ),
+        (lambda one: _with_types(one, **{"crm.read": _REVIEWED}), "0 people decided"),
+        (_with_a_stricter_policy, "done on a grant that is worth nothing"),
+        (
+            lambda one: _again(one, _entry(one, lambda fields: fields["leaf"] is not None)),
+            "a second leaf",
+        ),
+        (
+            lambda one: _but(one, _where(one, "decisions", lambda record: record.kind == "decision")),
+            "a leaf of a record that is not there",
+        ),
+        (
+            lambda one: _but(one, _entry(one, lambda fields: fields["leaf"] is not None)),
+            "the tile counts",
+        ),
+        (_with_an_entry_of_another_record, "lies outside its tile"),
+        (_with_an_entry_of_another_record, "the tile is not of the transaction"),
+        (
+            lambda one: _but(one, _entry(one, lambda fields: bool((fields["tile"] or {}).get("inputs")))),
+            "the tile of",
+        ),
+        (
+            lambda one: _but(one, *_tiles(one)),
+            "entries at the end have no tile",
+        ),
+    ],
+)
+def test_every_sentence_of_the_oracle_can_come_about(
+    played: Played, plant: Callable[[History], History], sentence: str
+) -> None:
+    """A check that nothing makes fail checks nothing."""
+    assert any(sentence in finding.sentence for finding in judge(plant(played.history)))
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (
+            lambda who, agent: who.owners.update({agent: frozenset(who.accounts.values())}),
+            "behind the action",
+        ),
+        (lambda who, agent: who.owners.update({agent: frozenset()}), "behind the action"),
+        (lambda who, _: who.account_keys.clear(), "not signed by its account"),
+        (lambda who, _: who.groups.update(dict.fromkeys(who.groups, frozenset())), "that is not enough"),
+        (lambda who, _: who.agents.clear(), "its agent has not signed the action"),
+        (lambda who, _: setattr(who, "gates", frozenset()), "no gate has signed it"),
+    ],
+)
+def test_a_grant_is_worth_nothing_when_people_are_others(
+    played: Played, changed: Callable[[People, str], object], sentence: str
+) -> None:
+    """Owners decide, accounts sign with keys that are not theirs, groups are empty, nobody enrolled agent or gate."""
+    topics = played.history.topics()
+    who, known = people(topics["identities"], played.history.known), played.history.known
+    changed(who, read(_grant_of(played.history))["agent"])
+    found = check_executions(topics, who, known, played.history.effects)
+    assert any(sentence in finding.sentence for finding in found)
+
+
 def test_a_replay_of_other_inputs_gives_other_evidence(played: Played) -> None:
     """The same inputs give the same bytes of evidence and the same state; without one decision they do not."""
     assert replay(played.history, skew_ms=SKEW_MS) == []
@@ -300,9 +522,11 @@ def test_a_full_run_must_have_done_enough_of_everything() -> None:
         assert missing({**told, "details": {"faults": without_it}}) == [f"{kind}: never"]
 
 
-def test_a_run_is_good_only_when_nothing_at_all_is_wrong() -> None:
-    """One finding of any sort, an action without its end, or a finding of the verifier is enough."""
-    told = {**dict.fromkeys(WRONGS, 0), "everything_ended": True, "verifier_ok": True}
+def test_a_run_is_good_only_when_nothing_at_all_is_wrong_and_something_was_done() -> None:
+    """One finding of any sort, an action without its end, or a finding of the verifier is enough; so is a round without work."""
+    worked = {"rounds": [{"actions": 300}, {"actions": 1}], "details": {"effects": 1}}
+    told = {**dict.fromkeys(WRONGS, 0), "everything_ended": True, "verifier_ok": True, **worked}
     assert is_good(told)
     wrong = [*({name: 1} for name in WRONGS), {"everything_ended": False}, {"verifier_ok": False}]
-    assert not any(is_good({**told, **each}) for each in wrong)
+    idle = [{"rounds": []}, {"rounds": [{"actions": 300}, {"actions": 0}]}, {"details": {"effects": 0}}]
+    assert not any(is_good({**told, **each}) for each in wrong + idle)

@@ -38,7 +38,7 @@ class FreeText:
         pieces, at = [], 0
         for form in FORM.finditer(text):
             pieces.append(self._between(text[at : form.start()], free=free))
-            pieces.append(form[0] if self._operators.is_own(form) else self._tag(Kind(form[1])))
+            pieces.append(form[0] if form[2] is None else self._tag(Kind(form[1])))
             at = form.end()
         return "".join([*pieces, self._between(text[at:], free=free)])
 

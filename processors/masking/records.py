@@ -27,13 +27,6 @@ class _Keys:
         self._taken = set(names)
         self._last: Counter[Kind] = Counter()
 
-    def own(self, kind: Kind, new: str) -> str:
-        """This new key, or a numbered tag when it is there already."""
-        if new in self._taken:
-            return self.numbered(kind)
-        self._taken.add(new)
-        return new
-
     def numbered(self, kind: Kind) -> str:
         """The next tag of a kind that no key of the object has."""
         while True:
@@ -47,7 +40,7 @@ class _Keys:
 class Records:
     """The records of one batch: first learn its identifiers, then mask."""
 
-    def __init__(self, profile: Profile, secret: bytes | None) -> None:
+    def __init__(self, profile: Profile) -> None:
         self._columns = Columns(profile)
         self._fields = {
             spelled(path.split(".")[-1]).replace("_", "")
@@ -55,7 +48,7 @@ class Records:
             if "*" not in path.split(".")[-1]
         }
         self._known = KnownValues()
-        self._operators = Operators(profile, secret)
+        self._operators = Operators(profile)
         self._profile = profile
         self.text = FreeText(profile, self._known, self._operators)
         self.reported: set[Path] = set()
@@ -128,9 +121,8 @@ class Records:
             name = key.value or ""
             kind = self._key_kind(name, path, is_field=listed and isinstance(value, Scalar))
             if kind is not None:
-                new = self._new_key(kind, name, keys)
                 self.text.counts[kind.value] += 1
-                yield Edit(key.start, key.end, quoted(new))
+                yield Edit(key.start, key.end, quoted(keys.numbered(kind)))
             yield from self.edits(value, (*path, _step(name, kind)), inherited)
 
     def _masked(self, value: str, path: Path, column: Column, *, quoted_: bool) -> str:
@@ -146,7 +138,7 @@ class Records:
 
     def _typed(self, kind: Kind, value: str, column: Column) -> str:
         form = FORM.fullmatch(value)
-        if form and self._operators.is_own(form):
+        if form and form[2] is None:
             return value
         if kind is Kind.AGE and value.isdigit() and int(value[:4]) <= _GREATEST_AGE:
             return value
@@ -176,7 +168,7 @@ class Records:
         In a list of records (`patients: [{"remark": "..."}]`) what holds one value `is_field`: the profile's word about the keys
         of `patients` speaks of a map by identifier.
         """
-        if NUMBERED.fullmatch(key) or ((form := FORM.fullmatch(key)) and self._operators.is_own(form)):
+        if NUMBERED.fullmatch(key) or ((form := FORM.fullmatch(key)) and form[2] is None):
             return None
         if not key or spelled(key).replace("_", "") in self._fields:
             return None
@@ -189,12 +181,6 @@ class Records:
         # Who writes a batch writes its keys: a name of its own columns is one there too.
         spans = spans or [span for span in self.text.known(fold(key).text, free=True) if self._masks(span)]
         return spans[0].kind if spans else None
-
-    def _new_key(self, kind: Kind, key: str, keys: _Keys) -> str:
-        new = self._operators.replace(kind, key)
-        return (
-            keys.numbered(kind) if FORM.fullmatch(new) is None or new == f"<{kind}>" else keys.own(kind, new)
-        )
 
     def _masks(self, span: Span) -> bool:
         return self._profile.operator(span.kind) is not Operator.KEEP

@@ -1,6 +1,6 @@
 """Mask text and JSON values for people who look at them: tags only, no secret, the same result every time.
 
-Needs the extra `masking`: import it where it is used, so that a client without it can still read what was masked.
+Needs the extra `gate`: import it where it is used, so that a client without it can still read what was masked.
 """
 
 import json
@@ -14,7 +14,7 @@ from .records import Records
 
 def mask_text(text: str, profile: Profile) -> tuple[str, Mapping[str, int]]:
     """The text with every identifier as a tag, and how many of each kind were replaced."""
-    records = Records(profile, None)
+    records = Records(profile)
     return records.text.masked(text, free=True), dict(records.text.counts)
 
 
@@ -25,6 +25,6 @@ def mask_json(value: Any, profile: Profile) -> tuple[Any, Mapping[str, int]]:
     its other columns are looked for in its free text. A value that strict JSON refuses is a `RecordError`.
     """
     text = json.dumps(value, ensure_ascii=False)
-    node, records = read(text), Records(profile, None)
+    node, records = read(text), Records(profile)
     records.learn(node)
     return json.loads(edited(text, records.edits(node))), dict(records.text.counts)

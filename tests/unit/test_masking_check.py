@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sluicegate.processors.masking import records
 from sluicegate.processors.masking.check import check
 from sluicegate.processors.masking.detectors import Detection
 from sluicegate.processors.masking.known_values import KnownValues
@@ -181,7 +182,7 @@ def _not_a_key(*_: Any, **__: Any) -> None:
         (Operators, "replace", _same, {"column", "known-value"}),
         (Records, "_typed", lambda _self, _kind, value, _column: value, {"column"}),
         (Records, "_key_kind", _not_a_key, {"key"}),
-        (Records, "_new_key", lambda _self, _kind, key, _keys: key.upper(), {"structure"}),
+        (records._Keys, "numbered", lambda _self, _kind: "ACCOUNT", {"structure"}),
         (Records, "learn", lambda *_, **__: [], {"known-value"}),
     ],
 )

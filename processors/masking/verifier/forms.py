@@ -6,17 +6,20 @@ a shifted date; `<zip:021>`, `<age:90+>`. All places of a column are read at onc
 
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from sluicegate.processors.masking.identifiers import Kind
 
 from .texts import Codes, Flags, Places, Texts
+
+Numbers = NDArray[np.uint64]
 
 _KINDS: Final = tuple(kind.value.encode() for kind in Kind)
 _LONGEST_KIND: Final = 16
@@ -26,7 +29,8 @@ _OTHER_FORM: Final = re.compile(rb"date:(\d{4}-\d\d-\d\d):([a-z]{12})|zip:[0-9]{
 _BITS: Final = 14
 _HALF: Final = 4
 _PROOF_BYTES: Final = 7
-_REMEMBERED: Final = 500_000
+_ALPHABET: Final = 26
+_SLOTS: Final = 16
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -51,10 +55,11 @@ class Proofs:
 
     secret: bytes = field(repr=False)
     _key: bytes = field(init=False, repr=False)
-    _proved: set[bytes] = field(default_factory=set, repr=False)
+    _proved: "_Remembered" = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._key = hmac.digest(self.secret, b"engine surrogates\0proof", "sha256")
+        self._proved = _Remembered()
 
     def forms(self, texts: Texts) -> Forms:
         """Every form of a column, in order."""
@@ -89,44 +94,28 @@ class Proofs:
         return Forms(starts[shaped], ends[shaped], kinds[shaped], proved[shaped])
 
     def _tokens(self, codes: Codes, places: Places, kinds: NDArray[np.int64]) -> tuple[Flags, Flags]:
-        # Column by column: a step over all forms at once is fast, one along the letters of each is not.
-        small = np.ones(len(places), bool)
-        spelt = np.ones(len(places), bool)
-        halves = []
-        for half in range(2):
-            number = np.zeros(len(places), np.uint64)
-            for at in range(half * _HALF, (half + 1) * _HALF):
-                three = np.zeros(len(places), np.uint16)
-                for place in range(3 * at, 3 * at + 3):
-                    letter = codes[places + place] - np.uint8(ord("a"))
-                    small &= letter < 26  # noqa: PLR2004 - the alphabet
-                    three = three * np.uint16(26) + letter
-                spelt &= three < 1 << _BITS
-                number = number << np.uint64(_BITS) | (three & np.uint16((1 << _BITS) - 1))
-            halves.append(number)
-        spelt &= small
-        value, proof = halves
-        whole = np.stack([kinds.astype(">u8"), value, proof], axis=1).astype(">u8")
-        blob = whole.tobytes()
-        named = [blob[at : at + 24] for at in range(0, len(blob), 24)]
-        if len(self._proved) > _REMEMBERED:
-            self._proved.clear()
-        fresh = set(named) - self._proved
-        self._proved.update(self._proving(fresh))
-        if fresh <= self._proved:
-            return spelt, small
-        made = self._proved
-        own = np.fromiter((one in made for one in named), bool, len(named))
-        return np.logical_and(own, spelt), small
+        """Which tokens are proved, and which are small letters at all."""
+        letters = sliding_window_view(codes, _LETTERS)[places] - np.uint8(ord("a"))
+        small = (letters < _ALPHABET).all(axis=1)
+        threes = letters.reshape(-1, 2 * _HALF, 3) @ np.array([_ALPHABET**2, _ALPHABET, 1], np.uint16)
+        spelt = small & (threes < 1 << _BITS).all(axis=1)
+        shifts = np.arange(_HALF - 1, -1, -1).astype(np.uint64) * np.uint64(_BITS)
+        halves = (threes.reshape(-1, 2, _HALF).astype(np.uint64) << shifts).sum(axis=2)
+        value, proof = halves[:, 0], halves[:, 1] | kinds.astype(np.uint64) << np.uint64(8 * _PROOF_BYTES)
+        return spelt & self._proved.all_of(value, proof, self._proves), small
 
-    def _proving(self, forms: Iterable[bytes]) -> Iterator[bytes]:
-        """Those that the secret's holder made: kind, value and proof, eight bytes each."""
-        bases = [blake2b(key=self._key, person=kind, digest_size=_PROOF_BYTES) for kind in _KINDS]
-        for form in forms:
-            proof = bases[form[7]].copy()
-            proof.update(form[9:16])
-            if proof.digest() == form[17:]:
-                yield form
+    def _proves(self, values: Numbers, proofs: Numbers) -> Flags:
+        """Which the secret's holder made: values, and their proofs with the kind in the first byte."""
+        made = np.zeros(len(values), bool)
+        kinds = proofs >> np.uint64(8 * _PROOF_BYTES)
+        for kind in np.unique(kinds).tolist():
+            which = np.flatnonzero(kinds == kind)
+            copy = blake2b(key=self._key, person=_KINDS[kind], digest_size=_PROOF_BYTES).copy
+            digests = [
+                (one := copy()).update(value) or one.digest() for value in _seven(values[which]).tolist()
+            ]
+            made[which] = np.frombuffer(b"".join(digests), f"V{_PROOF_BYTES}") == _seven(proofs[which])
+        return made
 
     def _other(self, body: bytes) -> tuple[bool, bool]:
         """Whether it is a form, and whether it is proved."""
@@ -142,6 +131,39 @@ class Proofs:
             ord("a") + letter for three in threes for letter in (three // 676, three // 26 % 26, three % 26)
         )
         return True, hmac.compare_digest(spelt, found[2])
+
+
+class _Remembered:
+    """Pairs of numbers of which something was found to be true; a pair may be forgotten, and is asked for again."""
+
+    def __init__(self) -> None:
+        self._values: Numbers = np.zeros(1 << _SLOTS, np.uint64)
+        self._others: Numbers = np.zeros(1 << _SLOTS, np.uint64)
+
+    def all_of(self, values: Numbers, others: Numbers, ask: Callable[[Numbers, Numbers], Flags]) -> Flags:
+        """The answer for each pair; equal ones are asked for once."""
+        slots = ((values ^ others) * _MIX >> np.uint64(64 - _SLOTS)).astype(np.intp)
+        true = (self._values[slots] == values) & (self._others[slots] == others) & (others != 0)
+        new = np.flatnonzero(~true)
+        if not len(new):
+            return true
+        latest = np.zeros(1 << _SLOTS, np.intp)
+        latest[slots[new]] = new
+        stands_for = latest[slots]
+        same = (values[stands_for] == values) & (others[stands_for] == others)
+        asked = new[(stands_for[new] == new) | ~same[new]]
+        true[asked] = ask(values[asked], others[asked])
+        repeated = new[same[new]]
+        true[repeated] = true[stands_for[repeated]]
+        kept = asked[true[asked]]
+        self._values[slots[kept]], self._others[slots[kept]] = values[kept], others[kept]
+        return true
+
+
+def _seven(numbers: Numbers) -> NDArray[np.void]:
+    """The last seven bytes of each."""
+    whole = numbers.astype(">u8").view(np.uint8).reshape(-1, 8)
+    return np.ascontiguousarray(whole[:, 1:]).view(f"V{_PROOF_BYTES}").ravel()
 
 
 def _kinds(padded: Codes, places: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -17,6 +17,7 @@ from .documents import MEDIA_TYPES, records
 from .expected import Expected, Holds
 from .forms import Forms, number_of
 from .known import Known
+from .letters import Letters
 from .report import MOST_PLACES, Objection, Reason, Report
 from .residual import Residual
 from .shapes import decoded, look_alikes, shapes, unknown_pairs
@@ -67,7 +68,7 @@ class Source(NamedTuple):
 class _Left(NamedTuple):
     """What is left of a column, and how it is searched."""
 
-    texts: Texts
+    letters: Letters
     source: Source
     reason: Reason
     singles: bool
@@ -157,7 +158,7 @@ class Look:
             before, after = _texts(leaves_.before), _texts(leaves_.after)
             self._identifiers(before, after, Source("", leaves_), kind)
         self._keys(walk)
-        together = _texts(sorted(walk.names))
+        together = _texts(sorted(walk.names)).marked()
         self.known.add(together, np.full(len(together), _NAME))
         self._leaves(walk.text, prose=True)
         self._leaves(walk.plain, prose=False)
@@ -165,7 +166,7 @@ class Look:
         numbers = Leaves()
         for number, (record, place) in walk.numbers.items():
             numbers.add(number.decode(), number.decode(), record, place)
-        self._search_later(_texts(numbers.after), Source("", numbers), Reason.KNOWN)
+        self._search_later(_texts(numbers.after).marked(), Source("", numbers), Reason.KNOWN)
         self._finish()
         for several in (walk.values, [*walk.keys, *walk.new_keys.after]):
             if self.known.is_spelt_in("".join(several).encode()):
@@ -192,7 +193,7 @@ class Look:
                 _texts(others.before), _texts(others.after), Source("", others), Kind.NUMBER, Reason.STRUCTURE
             )
         kinds = [number_of(Kind(tag[1]) if tag is not None else Kind.USER) for tag in numbered]
-        self.known.add(_texts(replaced.before), np.array(kinds, np.int64), typed=True)
+        self.known.add(_texts(replaced.before).marked(), np.array(kinds, np.int64), typed=True)
 
     def _kept(self, kept: Leaves) -> None:
         texts = _texts(kept.after)
@@ -202,7 +203,7 @@ class Look:
         self._search_later(left, source, Reason.KNOWN_IN_KEPT)
         inner = decoded(left.to_arrow(), left)
         if inner is not None:
-            self._search_later(inner[0], _of_rows(source, inner[1]), Reason.KNOWN_IN_KEPT)
+            self._search_later(inner[0].marked(), _of_rows(source, inner[1]), Reason.KNOWN_IN_KEPT)
 
     def _leaves(self, leaves_: Leaves, *, prose: bool) -> None:
         if leaves_.before:
@@ -275,15 +276,16 @@ class Look:
             left = alignment.left
         column = left.to_arrow()
         self._shapes(column, left, before, source)
+        letters = Letters(left)
         if prose and self.expected.masks(Kind.NAME):
-            self.pairs += unknown_pairs(column, left, tolerated=self._tolerated(len(after)) // 2)
-        self._search_later(left, source, Reason.KNOWN, singles=prose)
+            self.pairs += unknown_pairs(letters)
+        self.left.append(_Left(letters, source, Reason.KNOWN, prose))
         if prose:
             self.rows += len(after)
             self._look_slowly(before, after, forms)
 
     def _shapes(self, column: Any, left: Texts, before: Texts, source: Source) -> None:
-        for reason, rows in shapes(column, self.expected):
+        for reason, rows in shapes(column, left, self.expected):
             self.object_at(reason, source, rows)
         if b"<" in left.data and (odd := look_alikes(column, before.to_arrow())):
             self.object_at(Reason.SURROGATE, source, odd)
@@ -291,13 +293,13 @@ class Look:
         if inner is not None:
             texts, rows = inner
             from_rows = _of_rows(source, rows)
-            for _, found in shapes(texts.to_arrow(), self.expected):
+            for _, found in shapes(texts.to_arrow(), texts, self.expected):
                 self.object_at(Reason.KNOWN_ENCODED, from_rows, found)
-            self._search_later(texts, from_rows, Reason.KNOWN_ENCODED, singles=True)
+            self._search_later(texts.marked(), from_rows, Reason.KNOWN_ENCODED, singles=True)
 
     def _search_later(self, texts: Texts, source: Source, reason: Reason, *, singles: bool = False) -> None:
         if texts.data:
-            self.left.append(_Left(texts, source, reason, singles))
+            self.left.append(_Left(Letters(texts), source, reason, singles))
 
     def _replaced(self, before: Texts, alignment: Alignment, source: Source, *, weighs: Flags | None) -> None:
         starts, ends = alignment.starts, alignment.ends
@@ -336,8 +338,8 @@ class Look:
     def _finish(self) -> None:
         """Search for what was replaced, then judge the batch as a whole."""
         search = self.known.search()
-        for texts, source, reason, singles in self.left:
-            rows = search.rows(texts, singles=singles)
+        for letters, source, reason, singles in self.left:
+            rows = search.rows(letters, singles=singles)
             if len(rows):
                 self.object_at(reason, source, rows[:MOST_PLACES].tolist())
         band, limit = self.expected.band, self.expected.limit

@@ -17,8 +17,10 @@ import pyarrow as pa
 from sluicegate.processors.masking.identifiers import Kind
 
 from .expected import Expected
+from .known import is_word_of
+from .letters import Letters
 from .report import Reason
-from .texts import Texts, pc
+from .texts import CLASSES, DIGIT, LETTER, Texts, pc
 
 _MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)(?:[a-z]{2,6})?"
 _NUMERIC_DAY: Final = (
@@ -41,12 +43,14 @@ _SHAPES: Final = (
     (Reason.LABELLED, Kind.RECORD, _LABELLED),
     (Reason.NAME, Kind.NAME, r"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+"),
 )
-_DIGITS: Final = "[0-9]{5,}"
-_CODES: Final = "cpt|hcpcs|loinc|icd(?:-?(?:9|10)(?:-(?:cm|pcs))?)?|snomed(?: ct)?|ndc|rxnorm|rxcui|drg|cvx"
-_SAID: Final = rf"(?i)(?:\b(?:{_CODES})(?: code)?s?[ :#(]{{1,3}}|[$\x{{20AC}}\x{{A3}}]|[0-9]\.)[0-9]{{5,}}(?:\.[0-9]+)?|\b[0-9]{{5,}}\.[0-9]+"
-"""Long numbers that are codes, money or measures."""
-_PAIR: Final = r"[a-z,;] [A-Z][a-z]+ [A-Z][a-z]+"
-_PAIRS: Final = re.compile(rb"[a-z,;] ([A-Z][a-z]+) ([A-Z][a-z]+)")
+_LONG: Final = 5
+"""Digits of a long number."""
+_NEAR: Final = 24
+_CODES: Final = rb"cpt|hcpcs|loinc|icd(?:-?(?:9|10)(?:-(?:cm|pcs))?)?|snomed(?: ct)?|ndc|rxnorm|rxcui|drg|cvx"
+_MONEY: Final = rb"(?:\$|\xe2\x82\xac|\xc2\xa3) ?"
+_SAID: Final = re.compile(rb"(?i:\b(?:%b)(?: code)?s?[ :#(]{1,3})\Z|(?:%b|[0-9]\.)\Z" % (_CODES, _MONEY))
+"""What makes long numbers codes, money or the end of a fraction."""
+_FRACTION: Final = re.compile(rb"\.[0-9]")
 _ENCODED: Final = "[A-Za-z0-9+/_-]{5}(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{5}|%[0-9A-Fa-f]{2}"
 """Pieces with a digit or a hump inside, and escapes."""
 _PIECES: Final = re.compile(rb"[A-Za-z0-9+/_-]{12,4096}")
@@ -54,29 +58,46 @@ _PLAIN: Final = re.compile(rb"[a-z]+|[A-Z]?[a-z]+|[A-Z]+")
 _LOOK_ALIKE: Final = (
     "<(?:" + "|".join(kind.value for kind in Kind) + r")(?::|>)|<\s?[a-z-]{2,12}\s?:\s?[A-Za-z0-9]{12,64}\s?>"
 )
-_WORDS: Final = frozenset(
-    b"the and for with after before no denies continue blood pressure heart rate chest history emergency room intensive care unit"
-    b" general medical center health hospital clinic department january february march april may june july august september october"
-    b" november december monday tuesday wednesday thursday friday saturday sunday north south east west new york united states"
-    b" disease syndrome scale score index test stage type grade class"
-    b" record number member account policy subscriber medical patient date birth social security phone fax mail address name"
-    b" driver license vehicle device serial portal study subject left right upper lower chief complaint physical exam review systems"
-    b" follow plan assessment diagnosis discharge admission summary report imaging laboratory results vital signs medications allergies"
-    b" family magnetic resonance computed tomography type ii iii iv".split()
+_WORDS: Final = (
+    "the and for with after before no denies continue blood pressure heart rate chest history emergency room intensive care unit"
+    " general medical center health hospital clinic department january february march april may june july august september october"
+    " november december monday tuesday wednesday thursday friday saturday sunday north south east west new york united states"
+    " disease syndrome scale score index test stage type grade class"
+    " record number member account policy subscriber medical patient date birth social security phone fax mail address name"
+    " driver license vehicle device serial portal study subject left right upper lower chief complaint physical exam review systems"
+    " follow plan assessment diagnosis discharge admission summary report imaging laboratory results vital signs medications allergies"
+    " family magnetic resonance computed tomography type ii iii iv"
 )
 
 
-def shapes(left: Any, expected: Expected) -> Iterator[tuple[Reason, list[int]]]:
+def shapes(left: Any, texts: Texts, expected: Expected) -> Iterator[tuple[Reason, list[int]]]:
     """Shapes in an Arrow column of what is left, and the rows that have them."""
     asked = [(reason, pattern) for reason, kind, pattern in _SHAPES if expected.masks(kind)]
     if asked and _any(left, "|".join(pattern for _, pattern in asked)):
         for reason, pattern in asked:
             if rows := _rows(left, pattern):
                 yield reason, rows
-    if expected.masks(Kind.NUMBER) and (some := _rows(left, _DIGITS)):
-        others = pc.replace_substring_regex(left.take(some), _SAID, "")
-        if rows := [some[at] for at in _rows(others, _DIGITS)]:
-            yield Reason.DIGITS, rows
+    if expected.masks(Kind.NUMBER) and (rows := _long_numbers(texts)):
+        yield Reason.DIGITS, rows
+
+
+def _long_numbers(texts: Texts) -> list[int]:
+    """The rows with digits that are neither a code, nor money, nor a measure."""
+    is_digit = np.zeros(len(texts.data) + 2, bool)
+    np.equal(CLASSES[texts.codes], DIGIT, out=is_digit[1:-1])
+    edges = np.flatnonzero(is_digit[1:] != is_digit[:-1])
+    starts, ends = edges[::2], edges[1::2]
+    long = np.flatnonzero(ends - starts >= _LONG)
+    rows = texts.rows_of(starts[long])
+    bounds = texts.offsets[rows].tolist(), texts.offsets[rows + 1].tolist()
+    data = texts.data
+    found: dict[int, None] = {}
+    places = zip(starts[long].tolist(), ends[long].tolist(), rows.tolist(), *bounds, strict=True)
+    for start, end, row, first, last in places:
+        said = _SAID.search(data, max(first, start - _NEAR), start)
+        if said is None and not _FRACTION.match(data, end, last):
+            found[row] = None
+    return list(found)
 
 
 def look_alikes(left: Any, before: Any) -> list[int]:
@@ -88,16 +109,22 @@ def look_alikes(left: Any, before: Any) -> list[int]:
     return [some[at] for at in _true(pc.greater(now, then))]
 
 
-def unknown_pairs(left: Any, texts: Texts, *, tolerated: int) -> int:
-    """How many pairs of capitalised words inside sentences are left that are in no vocabulary of this look; 0 for few."""
-    rows = _rows(left, _PAIR)
-    if not rows or pc.sum(pc.count_substring_regex(left.take(rows), _PAIR)).as_py() <= tolerated:
-        return 0
-    return sum(
-        pair[0].lower() not in _WORDS and pair[1].lower() not in _WORDS
-        for row in rows
-        for pair in _PAIRS.findall(texts.row(row))
+def unknown_pairs(letters: Letters) -> int:
+    """How many pairs of capitalised words inside sentences are left that are in no vocabulary of this look."""
+    codes = letters.texts.codes
+    starts, sizes = letters.word_places, letters.word_sizes
+    capital = (CLASSES[codes[starts]] == LETTER) & (codes[starts] < ord("a")) & (sizes > 1)
+    first = np.flatnonzero(capital[1:-1] & capital[2:] & ~capital[:-2]) + 1
+    ends = starts[first] + sizes[first]
+    before = codes[starts[first] - 2]
+    inside = (before >= ord("a")) & (before <= ord("z")) | (before == ord(",")) | (before == ord(";"))
+    apart = (
+        (starts[first + 1] == ends + 1) & (codes[ends] == ord(" ")) & (codes[starts[first] - 1] == ord(" "))
     )
+    small = (codes[starts[first] + 1] >= ord("a")) & (codes[starts[first + 1] + 1] >= ord("a"))
+    pairs = first[inside & apart & small]
+    known = is_word_of(_WORDS, letters) if len(pairs) else capital
+    return int((~(known[pairs] | known[pairs + 1])).sum())
 
 
 def decoded(left: Any, texts: Texts) -> tuple[Texts, list[int]] | None:

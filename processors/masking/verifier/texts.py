@@ -74,12 +74,16 @@ class Texts:
         return np.searchsorted(self.offsets, places, "right") - 1
 
     def picked(self, starts: Places, ends: Places) -> "Texts":
-        """Each of these pieces as a row."""
+        """Each of these pieces as a row with a mark behind it."""
         data = self.data
         offsets = np.zeros(len(starts) + 1, np.int64)
-        np.cumsum(ends - starts, out=offsets[1:])
+        np.cumsum(ends - starts + 1, out=offsets[1:])
         pieces = [data[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
-        return Texts(b"".join(pieces), offsets)
+        return Texts(b"\x1f".join([*pieces, b""]), offsets)
+
+    def marked(self) -> "Texts":
+        """The rows with one mark after each."""
+        return self.picked(self.offsets[:-1], self.offsets[1:])
 
     def with_marks(self, starts: Places, ends: Places) -> "Texts":
         """The rows with one mark for each of these pieces, which are in order and do not overlap, and one after each row."""

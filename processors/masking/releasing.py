@@ -77,11 +77,8 @@ class Releasing:
         grant = released.grant
         held = read_held(stores, grant.action_id)
         check = _unfit(grant, held, cause.now_ms)
-        try:
-            masked = None if held is None or check else opened_batch(self.secret, held)
-        except RecordError:
-            check = Check.NOTHING_HELD
-        if check or held is None or masked is None:
+        masked = None if held is None or check else self._opened(held)
+        if held is None or masked is None:
             return self._refused(record, grant, check or Check.NOTHING_HELD, cause)
         claim_id = derived_id("cl", grant.grant_id, _digest(record).hex())
         outputs = (
@@ -123,13 +120,19 @@ class Releasing:
     def _destroyed(self, event: Event, held: HeldExport, reason: str, cause: Cause) -> Taken:
         """Hold it no longer, and say so where its notice stands."""
         puts = (end_held(held.action_id),)
-        try:
-            masked = opened_batch(self.secret, held)
-        except RecordError:
+        masked = self._opened(held)
+        if masked is None:
             return Taken(event, {"release_id": held.action_id, "reason": reason}, puts)
         notice = codec.encode(_notice(masked, held.reasons, cause.now_ms))
         facts = _facts(masked, held) | {"reason": reason}
         return Taken(event, facts, puts, (output("exports.masked", masked, notice, cause, 0, None),))
+
+    def _opened(self, held: HeldExport) -> MaskedBatch | None:
+        """The held batch; None when masking's key was exchanged since."""
+        try:
+            return opened_batch(self.secret, held)
+        except RecordError:
+            return None
 
     def _claim(self, grant: Grant, claim_id: str, now_ms: int) -> Claim:
         return Claim(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.document import DocumentKind
+from sluicegate.schemas.envelope import header
 from sluicegate.schemas.export import MaskedBatch, WithheldBatch
 from sluicegate.schemas.grant import Grant
 from sluicegate.schemas.outcome import OutcomeKind
@@ -229,7 +231,9 @@ def granted(world: MaskingDriver, release: Action) -> Position:
 def forged(world: MaskingDriver, at: Position, **fields: Any) -> None:
     """A copy of a grant with other fields, signed with the gate's own key."""
     record = next(one for one in world.driver.read(at.topic) if one.position == at)
-    grant = codec.decode(dict(record.headers)["content-type"].decode(), record.value or b"", {"grant"})
+    grant = codec.decode(
+        (header(record.headers, "content-type") or b"").decode(), record.value or b"", {"grant"}
+    )
     encoded = codec.encode(grant.model_copy(update=fields))
     (signature,) = sign_grants(world.gate.gate_key, [(encoded.payload_type, encoded.value)])
     headers = tuple(
@@ -450,3 +454,17 @@ def test_verify_sees_a_release_that_cannot_have_been(
             entry = entry.model_copy(update=change)
         verifier.take(record.position.partition, record.position.offset, record.append_ms, entry)
     assert any(sentence in finding.sentence for finding in verifier.report().findings)
+
+
+def test_with_another_key_nothing_is_released_and_all_is_destroyed(clinic: MaskingDriver) -> None:
+    """Masking's secret was exchanged while people decided: what it held does not open, so the grant is refused, and nothing stays."""
+    grant, release = held(clinic)
+    granted(clinic, release)
+    clinic.driver.stalled.clear()
+    clinic.driver.topology = clinic.topology = replace(clinic.topology, secret=bytes(32))
+    clinic.driver.restart()
+    clinic.run()
+    # Nor does the gate know the executor's new key: its refusal is a dead letter, and the grant lapses.
+    clinic.advance(310_000)
+    assert ends(clinic) == [(Event.RELEASE_REFUSED, Check.NOTHING_HELD), (Event.EXPORT_DESTROYED, "lapsed")]
+    assert (holds(clinic), len(clinic.masked(grant))) == (0, 1)

@@ -12,8 +12,7 @@ from sluicegate.processors.masking.engine.records import Records
 from sluicegate.processors.masking.json_tree import Array, Object, read
 from sluicegate.schemas.errors import RecordError, RefusedError
 
-from .batches import BATCH_BYTES, BATCH_RECORDS, LONGEST, Batch, Compared, decoded, too_long
-from .json_lines import NDJSON
+from .batches import BATCH_BYTES, BATCH_RECORDS, LONGEST, NDJSON, Batch, Compared, decoded, too_long
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]]', re.DOTALL)
 _CHUNK: Final = 1 << 18

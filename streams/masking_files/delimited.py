@@ -4,66 +4,58 @@ RFC 4180, with any of comma, semicolon, tab and bar between cells. Nothing is gu
 quote inside a bare cell, or a header that looks like data is refused.
 """
 
-import csv
-import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Final, NamedTuple
+from typing import Any, BinaryIO, Final
+
+import pyarrow as pa
+import pyarrow.csv
 
 from sluicegate.processors.masking.columns import closed, spelled
-from sluicegate.processors.masking.engine.cells import Cells
+from sluicegate.processors.masking.engine.cells import Cells, Different
 from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.records import Records
 from sluicegate.schemas.errors import RefusedError
 
-from .batches import BATCH_BYTES, BATCH_RECORDS, LONGEST, Batch, Compared, Lines, too_long
-from .json_lines import NDJSON
+from .batches import TABLE_BYTES, Batch, ComparedTable, Lines
+from .rows import Rows, next_text, rows_of
 
 _DELIMITERS: Final = ",;\t|"
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 
-class _Row(NamedTuple):
-    cells: list[str]
-    """As they are written."""
-    end: str
-    line: int
-
-
 def masked_csv(masking: Masking, source: BinaryIO) -> Iterator[Batch]:
     """Mask a CSV file."""
     lines, records = Lines(source), Records(masking)
-    first, delimiter, rows = _opened(lines)
-    header = next(rows)
-    names = [_value(cell) for cell in header.cells]
+    delimiter, header, top = _opened(lines)
+    names = [_value(cells[0]) for cells in header.columns]
     _usable_header(records, names)
     table = _Table(records, names, delimiter)
-    top = (_BYTE_ORDER_MARK if first.startswith(_BYTE_ORDER_MARK) else "") + _written(header, delimiter)
     number = 1
-    while True:
-        some = _some(rows)
-        if some or top:
-            yield table.batch(some, top, number, lines.read)
-        number += len(some)
+    while (text := next_text(lines, TABLE_BYTES)) or top:
+        first = lines.number - text.count("\n") + text.endswith("\n")
+        rows = rows_of(text, first, delimiter, len(names)) if text else None
+        yield table.batch(rows, text, top, number, lines.read)
+        number += len(rows) if rows else 0
         top = ""
-        if not some:
-            return
 
 
 def header_names(source: BinaryIO) -> list[str]:
     """The names of a file's columns."""
-    _, _, rows = _opened(Lines(source))
-    return [_value(cell) for cell in next(rows).cells]
+    _, header, _ = _opened(Lines(source))
+    return [_value(cells[0]) for cells in header.columns]
 
 
-def _opened(lines: Lines) -> tuple[str, str, Iterator[_Row]]:
-    """The first line, what stands between cells, and the rows, the header first."""
-    first = lines.next()
-    if not first.strip(_BYTE_ORDER_MARK + "\r\n"):
+def _opened(lines: Lines) -> tuple[str, Rows, str]:
+    """What stands between cells, the header, and the header as it is written."""
+    top = next_text(lines, 0)
+    text = top.removeprefix(_BYTE_ORDER_MARK)
+    if not text.strip("\r\n"):
         raise RefusedError("the file has no header line: name its columns in the first line")
-    delimiter = max(_DELIMITERS, key=re.sub('"[^"]*"', "", first).count)
-    return first, delimiter, _rows(lines, first.removeprefix(_BYTE_ORDER_MARK), delimiter)
+    delimiter = max(_DELIMITERS, key=re.sub('"[^"]*"', "", text).count)
+    return delimiter, rows_of(text, 1, delimiter, None), top
 
 
 def _usable_header(records: Records, names: Sequence[str]) -> None:
@@ -82,58 +74,6 @@ def _looks_like_data(number: int) -> RefusedError:
     )
 
 
-def _some(rows: Iterator[_Row]) -> list[_Row]:
-    some: list[_Row] = []
-    size = 0
-    while size < BATCH_BYTES and len(some) < BATCH_RECORDS and (row := next(rows, None)) is not None:
-        some.append(row)
-        size += sum(map(len, row.cells))
-    return some
-
-
-def _rows(lines: Lines, first: str, delimiter: str) -> Iterator[_Row]:
-    line, width = first, 0
-    while line:
-        at = lines.number
-        # A quote that is not closed: the cell goes on in the next line.
-        while line.count('"') % 2:
-            more = lines.next()
-            if not more:
-                raise RefusedError(f"a quoted cell that begins in line {at} does not end")
-            line += more
-            if len(line) > LONGEST:
-                raise too_long(f"the row in line {at}")
-        bare = line.rstrip("\r\n") if line.endswith(("\n", "\r")) else line
-        cells = bare.split(delimiter) if '"' not in bare else _quoted_cells(bare, delimiter, at)
-        width = width or len(cells)
-        if len(cells) != width:
-            raise RefusedError(
-                f"line {at} has {len(cells)} cells and the header {width}: mend the file first"
-            )
-        yield _Row(cells, line[len(bare) :], at)
-        line = lines.next()
-
-
-def _quoted_cells(row: str, delimiter: str, at: int) -> list[str]:
-    cells: list[str] = []
-    open_cell = ""
-    for piece in row.split(delimiter):
-        cell = f"{open_cell}{delimiter}{piece}" if open_cell else piece
-        if cell.startswith('"') and cell.count('"') % 2:
-            open_cell = cell
-        else:
-            cells.append(cell)
-            open_cell = ""
-    if open_cell or any('"' in cell and not _is_quoted(cell) for cell in cells):
-        raise RefusedError(f"line {at} has a quote where none may be: mend the file first")
-    return cells
-
-
-def _is_quoted(cell: str) -> bool:
-    inner = cell[1:-1]
-    return len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
-
-
 def _value(cell: str) -> str:
     return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
 
@@ -144,10 +84,6 @@ def _cell(new: str, old: str, delimiter: str) -> str:
     return new
 
 
-def _written(row: _Row, delimiter: str) -> str:
-    return delimiter.join(row.cells) + row.end
-
-
 class _Table:
     """Rows of one file under its header."""
 
@@ -156,55 +92,115 @@ class _Table:
         self._names = names
         self._delimiter = delimiter
 
-    def batch(self, rows: list[_Row], top: str, first: int, read: int) -> Batch:
+    def batch(self, rows: Rows | None, text: str, top: str, first: int, read: int) -> Batch:
         """Mask some rows; `top` is written before them."""
-        masked = self._masked(rows)
-        raw_text = "".join(_written(row, self._delimiter) for row in rows)
-        text = "".join(_written(row, self._delimiter) for row in masked)
-        compared = Compared(NDJSON, self._as_records(raw_text), self._as_records(text))
-        return Batch((top + text).encode(), (compared,), len(rows), read, first)
+        if rows is None:
+            return Batch(top.encode(), (), 0, read, first)
+        masked = rows.written(self._masked(rows), self._delimiter).encode()
+        compared = ComparedTable(self._table(text.encode()), self._table(masked), self._as_records)
+        return Batch(top.encode() + masked, (compared,), len(rows), read, first)
 
-    def _masked(self, rows: list[_Row]) -> list[_Row]:
+    def _masked(self, rows: Rows) -> list[Sequence[str]]:
         cells = Cells(self._records)
-        owners = range(len(rows))
-        columns = list(zip(*(row.cells for row in rows), strict=True)) or [()] * len(self._names)
-        read = [
-            [_value(cell) for cell in column] if any('"' in cell for cell in column) else list(column)
-            for column in columns
-        ]
-        cells.belong_to(self._subjects(read, len(rows)))
+        cells.belong_to(self._subjects(rows))
+        subjects = cells.subjects_of(range(len(rows)))
         made = [
-            (values, column, cells.add((spelled(name),), values, owners))
-            for name, values, column in zip(self._names, read, columns, strict=True)
+            _Column(cells, name, column, subjects, are_quoted=rows.are_quoted)
+            for name, column in zip(self._names, rows.columns, strict=True)
         ]
         cells.masked()
         own = cells.own_identifiers(self._names)
         if own:
             raise _looks_like_data(own[0])
-        new_columns = [
-            [
-                old if new == value else _cell(new or "", old, self._delimiter)
-                for new, value, old in zip(results(), values, column, strict=True)
-            ]
-            for values, column, results in made
-        ]
-        return [
-            _Row(list(cells), row.end, row.line)
-            for cells, row in zip(zip(*new_columns, strict=True), rows, strict=True)
-        ]
+        return [column.masked(self._delimiter) for column in made]
 
-    def _subjects(self, read: Sequence[Sequence[str]], rows: int) -> "list[str | None]":
+    def _subjects(self, rows: Rows) -> "list[str | None]":
         """Whose each row is, by the columns that the profile names, one after the other."""
-        subjects: list[str | None] = [None] * rows
+        subjects: list[str | None] = [None] * len(rows)
         for path in self._records.masking.subjects.paths:
-            for name, values in zip(self._names, read, strict=True):
+            for name, cells in zip(self._names, rows.columns, strict=True):
                 if path == (closed(name),):
-                    subjects = [old or new for old, new in zip(subjects, values, strict=True)]
+                    subjects = [old or _value(new) for old, new in zip(subjects, cells, strict=True)]
         return subjects
 
-    def _as_records(self, text: str) -> bytes:
-        """Rows as the check reads them: by another reader, an empty cell as null."""
-        csv.field_size_limit(LONGEST)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
-        records = (dict(zip(self._names, (cell or None for cell in row), strict=False)) for row in reader)
-        return "\n".join(json.dumps(record, ensure_ascii=False) for record in records).encode()
+    def _table(self, text: bytes) -> Any:
+        """Rows as the check reads them: by another reader, every cell a text."""
+        try:
+            read = pyarrow.csv.read_csv(
+                pa.BufferReader(text),
+                pyarrow.csv.ReadOptions(
+                    use_threads=False, column_names=self._names, block_size=max(len(text), 1) + 1
+                ),
+                pyarrow.csv.ParseOptions(
+                    delimiter=self._delimiter, newlines_in_values=True, ignore_empty_lines=False
+                ),
+                pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(self._names, pa.string()),
+                    strings_can_be_null=False,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            raise RefusedError(
+                "what would leave did not pass the check: another reader does not see the same rows. Nothing was written"
+            ) from None
+        return read.combine_chunks().to_batches()[0]
+
+    def _as_records(self, batch: Any) -> bytes:
+        """The same as records, an empty cell as null."""
+        return "\n".join(
+            json.dumps({name: cell or None for name, cell in row.items()}, ensure_ascii=False)
+            for row in batch.to_pylist()
+        ).encode()
+
+
+class _Column:
+    """The cells of one column, the different ones of them once."""
+
+    def __init__(
+        self,
+        cells: Cells,
+        name: str,
+        column: Sequence[str],
+        subjects: "Sequence[bytes | None] | None",
+        *,
+        are_quoted: bool,
+    ) -> None:
+        self._column = column
+        self._keys: Sequence[Any] = column if subjects is None else list(zip(column, subjects, strict=True))
+        counts = Counter(self._keys)
+        self._different = list(counts)
+        self._written: Sequence[str] = (
+            self._different if subjects is None else [cell for cell, _ in self._different]
+        )
+        self._values = [_value(cell) for cell in self._written] if are_quoted else self._written
+        value_of = dict(zip(self._written, self._values, strict=True)) if are_quoted else None
+        owners: Sequence[int] = [0] * len(self._different)
+        if subjects is not None:
+            row_of = dict(zip(self._keys, range(len(column)), strict=True))
+            owners = [row_of[cell] for cell in self._different]
+        self._results = cells.add(
+            (spelled(name),),
+            Different(
+                self._values,
+                list(counts.values()),
+                owners,
+                lambda: (
+                    column if value_of is None else [value_of[cell] for cell in column],
+                    range(len(column)),
+                ),
+            ),
+        )
+
+    def masked(self, delimiter: str) -> Sequence[str]:
+        """The cells as they leave; what was not replaced keeps its bytes."""
+        results = self._results()
+        if results == self._values:
+            return self._column
+        made = {
+            key: old if new == value else _cell(new or "", old, delimiter)
+            for key, new, value, old in zip(
+                self._different, results, self._values, self._written, strict=True
+            )
+        }
+        return list(map(made.__getitem__, self._keys))

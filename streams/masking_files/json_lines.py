@@ -7,9 +7,8 @@ from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.records import Records
 from sluicegate.schemas.errors import RecordError, RefusedError
 
-from .batches import BATCH_BYTES, BATCH_RECORDS, Batch, Compared, Lines
+from .batches import BATCH_BYTES, BATCH_RECORDS, NDJSON, Batch, Compared, Lines
 
-NDJSON: Final = "application/x-ndjson"
 _BYTE_ORDER_MARK: Final = "\ufeff"
 
 

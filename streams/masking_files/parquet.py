@@ -16,8 +16,7 @@ from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.tables import Tables
 from sluicegate.schemas.errors import RefusedError
 
-from .batches import Batch, Compared
-from .json_lines import NDJSON
+from .batches import Batch, ComparedTable
 
 _ROWS: Final = 2048
 _LONG: Final = 10**8
@@ -70,7 +69,7 @@ def _batches(tables: Tables, file: Any, size: int) -> Iterator[Batch]:
         if writer is None:
             writer = pq.ParquetWriter(written, masked.schema, compression=_compression(file))
         writer.write_batch(masked)
-        compared = Compared(NDJSON, _as_records(raw), _as_records(masked))
+        compared = ComparedTable(raw, masked, _as_records)
         # The library does not say how far in the file it is: rows stand for bytes.
         read = size * (first - 1 + raw.num_rows) // file.metadata.num_rows
         yield Batch(written.taken(), (compared,), raw.num_rows, read, first)

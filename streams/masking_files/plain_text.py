@@ -45,4 +45,4 @@ def _batch(masking: Masking, paragraphs: list[str], first: int, count: int, read
     batch.masked()
     masked = [text or "" for text in group.results[number:]]
     text = "".join(masked).encode()
-    return Batch(text, (Compared("text/plain", b"".join(rows), text),), count, read, first)
+    return Batch(text, (Compared("text/plain", b"".join(rows), text),), count, read, first, are_lines=True)

@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 import pytest
 
-from sluicegate.processors.masking.engine.cells import Cells
+from sluicegate.processors.masking.engine.cells import Cells, Different
 from sluicegate.processors.masking.engine.engine import Engine
 from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.kinds import CODES
@@ -124,7 +124,7 @@ def test_rows_of_a_table_belong_to_their_subject() -> None:
     struct = pa.record_batch({"subject": [{"reference": "Patient/1"}], "note": ["seen 3/20/2021"]})
     cells = Cells(Records(_masking()))
     cells.belong_to(["1", "2"])
-    made = cells.add(("note",), ["seen 3/20/2021"] * 2, range(2))
+    made = cells.add(("note",), Different(["seen 3/20/2021"] * 2, [1, 1], [0, 1], lambda: ([], [])))
     cells.masked()
 
     moved = [_moved(row["note"] + row["born"], "2021-03-20", "1984-03-09") for row in table[:3]]

@@ -437,7 +437,7 @@ def test_what_does_not_pass_the_check_never_gets_the_name(masked: Masked, tmp_pa
     [
         ('{"email": "a@example.org"}', '{"email": "a@example.org"}', "column"),
         ('{"n": 1}\n{"n": 2}', '{"n": 2}\n{"n": 1}', "structure"),
-        ('{"n": 1}\n{"n": 2}', '{"n": 1}', "structure"),
+        ('{"n": 1}\n{"n": 2}', '{"n": 1}', "rows"),
         ('{"note": "x"}', '{"note": "<email:aaaaaaaaaaaaaaaaaaaaaaaa>"}', "surrogate"),
         ('{"note": "call 617-555-0143"}', '{"note": "call 617-555-0143"}', "digits"),
         (

@@ -4,27 +4,44 @@ A cell that holds JSON is walked like a record; equal cells of a column are sear
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
+from dataclasses import dataclass, field
+from itertools import compress
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sluicegate.processors.masking.columns import Path
 from sluicegate.processors.masking.identifiers import Kind
-from sluicegate.processors.masking.json_tree import edited, read, within_text
+from sluicegate.processors.masking.json_tree import Node, edited, within_text
 from sluicegate.processors.masking.profile import Column
 
 from .fields import FieldBatch, Masking
-from .records import Part, Place, Records, Walk
+from .records import Place, Records, Siblings, Walk
 from .subjects import plain
 
-_Cell = tuple[str, bytes | None]
-"""What a cell holds, and whose it is."""
-
 Results = Callable[[], "list[str | None]"]
-"""What became of a column's cells, once the batch is masked."""
+"""What became of a column's different cells, once the batch is masked."""
 
 _FRACTION: Final = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,32}(?:[eE][-+]?[0-9]{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Different:
+    """The different cells of a column.
+
+    Attributes:
+        values: what they hold.
+        weights: how often each is there.
+        owners: of each a row it stands in; what is equal in rows of two subjects is told twice.
+        everywhere: every cell, and the row of each; asked for names, which belong together by row.
+    """
+
+    values: Sequence[str] = field(repr=False)
+    weights: Sequence[int]
+    owners: Sequence[int]
+    everywhere: "Callable[[], tuple[Sequence[str], Sequence[int]]]"
 
 
 class Cells:
@@ -41,41 +58,46 @@ class Cells:
         for owner, subject in enumerate(subjects):
             self._batch.belongs_to(owner, None if subject is None else plain(subject))
 
+    def subjects_of(self, owners: Iterable[int]) -> "list[bytes | None] | None":
+        """Whose each row is; None when that does not matter."""
+        return [self._batch.subject_of(owner) for owner in owners] if self._masking.subjects else None
+
     def add(
-        self,
-        path: Path,
-        values: "Sequence[str | None]",
-        owners: Sequence[int],
-        *,
-        column: Column | None = None,
-        are_numbers: bool = False,
+        self, path: Path, cells: Different, *, column: Column | None = None, are_numbers: bool = False
     ) -> Results:
-        """Add the cells of one column (None: null); `owners` says whose row each is, `column` what stands there by itself."""
+        """Add the cells of one column; `column` says what stands there by itself."""
         found = self._masking.at(path, column)
         if self._masking.keeps(found):
-            return lambda: list(values)
+            return lambda: list(cells.values)
         if self._masking.drops(found):
-            return lambda: [None] * len(values)
+            return lambda: [None] * len(cells.values)
         if isinstance(found.holds, Kind):
-            return self._typed(found, values, owners)
-        return self._read(found, path, values, owners, are_numbers=are_numbers)
+            return self._typed(found, cells)
+        return self._read(found, path, cells, are_numbers=are_numbers)
 
-    def add_records(
-        self, path: Path, texts: "Sequence[str | None]", owners: Sequence[int], inherited: Column | None
-    ) -> Results:
-        """Add JSON of one place; its keys are judged like those of a record."""
-        nodes = [None if text is None else read(text) for text in texts]
-        self._records.judge_keys([node for node in nodes if node is not None], self._batch)
-        parts = [
-            []
-            if node is None
-            else list(self._walk.parts(node, self._place(path, inherited, self._batch.subject_of(owner))))
-            for node, owner in zip(nodes, owners, strict=True)
-        ]
-        return lambda: [
-            None if text is None else edited(text, self._walk.edits(some))
-            for text, some in zip(texts, parts, strict=True)
-        ]
+    def inner_owners(self, owners: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        """Owners of their own for what stands in lists and maps: the names in one element are one person's."""
+        subjects = self.subjects_of(owners.tolist())
+        if subjects is not None:
+            return np.array([self._walk.next_owner(subject) for subject in subjects], np.int64)
+        last = self._walk.next_owner()
+        self._walk.skip_owners(len(owners))
+        return last - 1 - np.arange(len(owners))
+
+    def judge_keys(
+        self, names: Sequence[str], path: Path, *, is_field: bool
+    ) -> "list[tuple[Kind | None, str]]":
+        """Of each key of the maps at a place what identifier it is, if any, and its name in a path."""
+        self._records.judge(names, self._batch)
+        return [self._walk.key(name, path, is_field=is_field) for name in names]
+
+    def known_key(self, name: str) -> Kind | None:
+        """What identifier of the batch's own a key is, once the batch is masked."""
+        return self._walk.known_key(name)
+
+    def new_key(self, kind: Kind | None, name: str, siblings: Siblings) -> str:
+        """A key as it leaves, once the batch is masked."""
+        return self._walk.new_key(kind, name, siblings)
 
     def masked(self) -> None:
         """Give every cell its result."""
@@ -92,69 +114,73 @@ class Cells:
             if kind is not None and not self._records.is_field_name(name)
         ]
 
-    def _typed(self, column: Column, values: "Sequence[str | None]", owners: Sequence[int]) -> Results:
-        full = [number for number, value in enumerate(values) if value is not None and value.strip()]
+    def _typed(self, column: Column, cells: Different) -> Results:
+        is_full = [not value.isspace() and value != "" for value in cells.values]
         group, first = self._batch.add_column(
-            column, [values[number] or "" for number in full], [owners[number] for number in full]
+            column,
+            list(compress(cells.values, is_full)),
+            list(compress(cells.owners, is_full)),
+            weights=list(compress(cells.weights, is_full)),
         )
+        last = len(group.values)
+        if column.holds is Kind.NAME:
+            self._batch.add_people(*cells.everywhere())
 
         def results() -> list[str | None]:
-            masked = list(values)
-            for number, new in zip(full, group.results[first : first + len(full)], strict=True):
-                masked[number] = new
-            return masked
+            masked = iter(group.results[first:last])
+            return [
+                next(masked) if full else value for value, full in zip(cells.values, is_full, strict=True)
+            ]
 
         return results
 
-    def _place(self, path: Path, column: Column | None, subject: bytes | None) -> Place:
-        return Place(path, column, listed=False, owner=self._walk.next_owner(subject))
-
-    def _read(
-        self,
-        column: Column,
-        path: Path,
-        values: "Sequence[str | None]",
-        owners: Sequence[int],
-        *,
-        are_numbers: bool,
-    ) -> Results:
-        whose: Iterable[bytes | None] = (
-            map(self._batch.subject_of, owners) if self._masking.subjects else repeat(None)
-        )
-        cells = list(zip(values, whose, strict=False))
-        weights = Counter((value, subject) for value, subject in cells if value is not None and value.strip())
-        json_parts: dict[_Cell, list[Part]] = {}
-        texts: list[_Cell] = []
-        numbers: list[_Cell] = []
-        for cell in weights:
-            value, subject = cell
+    def _read(self, column: Column, path: Path, cells: Different, *, are_numbers: bool) -> Results:
+        texts: list[int] = []
+        numbers: list[int] = []
+        nodes: dict[int, Node] = {}
+        for number, value in enumerate(cells.values):
+            if not value or value.isspace():
+                continue
             if are_numbers or _FRACTION.fullmatch(value):
-                numbers.append(cell)
+                numbers.append(number)
             elif (node := within_text(value)) is not None:
-                self._records.judge_keys([node], self._batch)
-                json_parts[cell] = list(self._walk.parts(node, self._place(path, column, subject)))
+                nodes[number] = node
             else:
-                texts.append(cell)
-        # Equal cells of one subject are searched once; any of its rows says whose they are.
-        owner_of = dict(zip(cells, owners, strict=True)) if self._masking.subjects else {}
+                texts.append(number)
+        self._records.judge_keys(list(nodes.values()), self._batch)
+        parts = {
+            number: list(self._walk.parts(node, self._place(path, column, cells.owners[number])))
+            for number, node in nodes.items()
+        }
         added = [
-            (some, *self._batch.add_column(
-                column,
-                [value for value, _ in some],
-                [owner_of.get(cell, 0) for cell in some],
-                weights=[weights[cell] for cell in some],
-                is_number=is_number,
-            ))
+            self._added(column, cells, some, is_number=is_number)
             for some, is_number in ((texts, False), (numbers, True))
             if some
-        ]  # fmt: skip
+        ]
 
         def results() -> list[str | None]:
-            made: dict[tuple[str | None, bytes | None], str | None] = {
-                cell: edited(cell[0], self._walk.edits(parts)) for cell, parts in json_parts.items()
-            }
-            for some, group, first in added:
-                made.update(zip(some, group.results[first : first + len(some)], strict=True))
-            return [made.get(cell, cell[0]) for cell in cells]
+            made: list[str | None] = list(cells.values)
+            for number, some in parts.items():
+                made[number] = edited(cells.values[number], self._walk.edits(some))
+            for some_numbers, masked in added:
+                for number, new in zip(some_numbers, masked(), strict=True):
+                    made[number] = new
+            return made
 
         return results
+
+    def _added(
+        self, column: Column, cells: Different, some: list[int], *, is_number: bool
+    ) -> "tuple[list[int], Callable[[], Sequence[str | None]]]":
+        group, first = self._batch.add_column(
+            column,
+            [cells.values[number] for number in some],
+            [cells.owners[number] for number in some],
+            weights=[cells.weights[number] for number in some],
+            is_number=is_number,
+        )
+        return some, lambda: group.results[first : first + len(some)]
+
+    def _place(self, path: Path, column: Column | None, owner: int) -> Place:
+        subject = self._batch.subject_of(owner) if self._masking.subjects else None
+        return Place(path, column, listed=False, owner=self._walk.next_owner(subject))

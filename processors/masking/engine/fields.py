@@ -4,9 +4,12 @@ A value is added under what the profile says of its place and gets a ticket; whe
 result. Identifier columns are known values for the free text of the same batch.
 """
 
+import operator
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress, repeat
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -36,6 +39,7 @@ MOST_PLACES: Final = 10_000
 _GREATEST_AGE: Final = 89
 _LONG_NUMBER: Final = 9
 """Digits from which a bare whole number in an unknown column is taken for an identifier, not for an amount."""
+_SHORT_NUMBER: Final = re.compile(r"-?[0-9]{1,8}(?:\.[0-9]*)?")
 
 
 class Ticket(NamedTuple):
@@ -53,7 +57,7 @@ class Group:
     is_number: bool = False
     values: list[str] = field(default_factory=list, repr=False)
     owners: list[int] = field(default_factory=list, repr=False)
-    """Of each value the object or row that it belongs to: names of one owner are one person's."""
+    """Of each value the object or row that it belongs to, or one of them."""
     weights: list[int] = field(default_factory=list, repr=False)
     """How often each value stands in the batch."""
     results: Sequence[str | None] = field(default=(), repr=False)
@@ -161,11 +165,19 @@ class FieldBatch:
         self._groups: dict[tuple[Column, bool], Group] = {}
         self._known = KnownValues(masking.engine.lexicon)
         self._subjects: dict[int, bytes] = {}
+        self._names: list[str] = []
+        self._people: list[int] = []
 
     def add(self, column: Column, value: str, owner: int, *, is_number: bool = False) -> Ticket:
         """Add one value; the column is neither kept nor dropped."""
-        group, number = self.add_column(column, [value], [owner], is_number=is_number)
-        return Ticket(group, number)
+        group = self._group(column, is_number=is_number)
+        group.values.append(value)
+        group.owners.append(owner)
+        group.weights.append(1)
+        if column.holds is Kind.NAME:
+            self._names.append(value)
+            self._people.append(owner)
+        return Ticket(group, len(group.values) - 1)
 
     def add_column(
         self,
@@ -176,13 +188,21 @@ class FieldBatch:
         weights: Sequence[int] | None = None,
         is_number: bool = False,
     ) -> tuple[Group, int]:
-        """Add values of one column; their results begin at the number that comes back."""
+        """Add values of one column; their results begin at the number that comes back.
+
+        Equal values of one owner may be added once, with their number as weight; names of one person are told by `add_people` besides.
+        """
         group = self._group(column, is_number=is_number)
         first = len(group.values)
         group.values.extend(values)
         group.owners.extend(owners)
         group.weights.extend([1] * len(values) if weights is None else weights)
         return group, first
+
+    def add_people(self, names: Sequence[str], owners: Sequence[int]) -> None:
+        """Say to whom names of columns belong, wherever they stand: names of one owner are one person's."""
+        self._names.extend(names)
+        self._people.extend(owners)
 
     def belongs_to(self, owner: int, subject: bytes | None) -> None:
         """Say whose object or row it is; its dates are shifted by that subject's days."""
@@ -231,36 +251,42 @@ class FieldBatch:
                 self._mask_text(group)
 
     def _learn(self, typed: Iterable[Group]) -> None:
-        names: dict[int, list[str]] = {}
-        learnt: set[tuple[Kind, str]] = set()
+        """Know the identifiers of the columns: not the forms of this export, and no age that may be told."""
         for group in typed:
             kind = group.column.holds
-            if not isinstance(kind, Kind):
-                continue
-            for value, owner in zip(group.values, group.owners, strict=True):
-                if kind is Kind.NAME:
-                    names.setdefault(owner, []).append(value)
-                if (kind, value) not in learnt:
-                    learnt.add((kind, value))
-                    if not self._masking.is_own(value) and not _is_shown_age(kind, value):
-                        self._known.add(kind, value)
-        for several in {tuple(one) for one in names.values() if len(one) > 1}:
-            self._known.add_names(several)
+            if isinstance(kind, Kind):
+                stays = self._staying(kind)
+                self._known.add_column(
+                    kind, [value for value in dict.fromkeys(group.values) if not stays(value)]
+                )
+        self._known.add_people(self._names, np.array(self._people, np.int64))
+
+    def _staying(self, kind: Kind) -> Callable[[str], bool]:
+        is_own = self._masking.is_own
+        if kind is Kind.AGE:
+            return lambda value: is_own(value) or _is_shown_age(kind, value)
+        return is_own
 
     def _mask_typed(self, group: Group, kind: Kind) -> None:
+        values, stays = group.values, self._staying(kind)
         replacing, code = self._masking.typed(group.column), CODES[kind]
-        made: dict[tuple[str, bytes | None], str | None] = {}
-        cells = list(zip(group.values, self._subjects_in(group), strict=True))
-        for value, subject in set(cells):
-            made[value, subject] = (
-                value
-                if self._masking.is_own(value) or _is_shown_age(kind, value)
-                else replacing.replacement(code, fold_word(value).encode(errors="replace"), subject).decode()
-            )
-        group.results = [made[cell] for cell in cells]
-        self._masking.counts["column", kind.value] += sum(
-            new != old for new, old in zip(group.results, group.values, strict=True)
-        )
+        if self._masking.treatment(group.column) is Treatment.TAG:
+            tag = replacing.replacement(code, b"").decode()
+            results = [value if value[0] == "<" and stays(value) else tag for value in values]
+        else:
+            make = replacing.replacement
+            whose = self._subjects_in(group) if self._subjects else repeat(None)
+            cells = list(zip(values, whose, strict=False))
+            made = {
+                (value, subject): value
+                if stays(value)
+                else make(code, fold_word(value).encode(errors="replace"), subject).decode()
+                for value, subject in set(cells)
+            }
+            results = [made[cell] for cell in cells]
+        group.results = results
+        changed = map(operator.ne, results, values)
+        self._masking.counts["column", kind.value] += sum(compress(group.weights, changed))
 
     def _mask_text(self, group: Group) -> None:
         encoded = [value.encode(errors="replace") for value in group.values]
@@ -300,6 +326,10 @@ class FieldBatch:
             return
         batch = TextBatch.of([value.encode() for value in group.values])
         spans = self._known(batch, SpanTable.empty()).within(batch)
+        # 531974.50 is an amount, though somebody was born on 5/3/1974.
+        has_point = np.array(["." in value for value in group.values], bool)
+        is_amount = has_point[batch.rows_of(spans.start)] & (spans.kind == CODES[Kind.BIRTH_DATE])
+        spans = spans.take(~is_amount)
         long = [number for number, value in enumerate(group.values) if is_long_number(value)]
         whole = SpanTable.of(batch.offsets[:-1][long], batch.offsets[1:][long] - 1, Kind.NUMBER, Stage.RULES)
         found = SpanTable.joined([spans, whole]).merged()
@@ -322,6 +352,8 @@ def _overruled(column: Column) -> dict[SpanKind, Treatment]:
 
 def is_long_number(number: str) -> bool:
     """Whether a number may be an identifier: many digits and no fraction, however it is written."""
+    if _SHORT_NUMBER.fullmatch(number):
+        return False
     mantissa, _, exponent = number.lower().lstrip("-").partition("e")
     whole, _, fraction = mantissa.partition(".")
     if exponent:

@@ -20,6 +20,7 @@ from .folding import fold_word
 from .hashing import word_hashes
 from .kinds import CODES
 from .lexicon import Lexicon, Word
+from .sieve import MOST_NAMES, WINDOW, Sieve, Sought
 from .span_table import SpanTable, Stage
 
 GLUED: Final = 8
@@ -28,7 +29,6 @@ GLUED: Final = 8
 _SURE_DIGITS: Final = 5
 _YEAR_DIGITS: Final = 4
 _LONG_NAME: Final = 3
-_MOST_NAMES: Final = 6
 _NOTHING: Final = frozenset(b"|na|none|null|unknown|nil|n|y|yes|no|test|other|self".split(b"|"))
 _ORDINARY: Final = frozenset(NOUNS) | frozenset(ORDINARY) | frozenset(PLACES)
 _WORD: Final = re.compile(rb"[a-z]+|[0-9]+|[\x80-\xff]+")
@@ -44,7 +44,6 @@ _LOWER: Final = np.frombuffer(bytes(range(256)).lower(), np.uint8)
 
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _SLOT_BITS: Final = 20
-_WINDOW: Final = 8
 
 
 class _Known(NamedTuple):
@@ -78,11 +77,9 @@ class KnownValues:
         """With a lexicon, a word of the dictionary in small letters is no name because somebody is called so."""
         self._lexicon = lexicon
         self._literals: dict[bytes, _Known] = {}
+        self._sieve = Sieve()
         self._index: dict[int, _Literals] | None = None
         self._in_small_letters: frozenset[bytes] | None = None
-
-    def __len__(self) -> int:
-        return len(self._literals)
 
     def add(self, kind: Kind, value: str) -> None:
         """Know a value: its letters and digits, and what else may stand for it."""
@@ -98,7 +95,7 @@ class KnownValues:
         match kind:
             case Kind.NAME:
                 self._know_names(words)
-                for turn in range(1, min(len(words), _MOST_NAMES)):
+                for turn in range(1, min(len(words), MOST_NAMES)):
                     # `O'Hara, Ann` is `Ann O'Hara`.
                     self._know(b"".join(words[turn:] + words[:turn]), kind, weak=False)
             case Kind.EMAIL:
@@ -110,10 +107,18 @@ class KnownValues:
             case _ if words[-1].isdigit() and len(words[-1]) >= _SURE_DIGITS:
                 self._know(words[-1], kind, weak=False)
 
+    def add_column(self, kind: Kind, values: Sequence[str]) -> None:
+        """Know the different values of a column; they are spelled out when a text may hold one."""
+        self._sieve.add(kind, values)
+
+    def add_people(self, names: Sequence[str], owners: NDArray[np.int64]) -> None:
+        """Names that were added as columns, with the person each belongs to: each alone, and any two in both orders."""
+        self._sieve.add_people(names, owners)
+
     def add_names(self, values: Sequence[str]) -> None:
         """Names of one person: each alone, and any two in both orders."""
         parts = [
-            _WORD.findall(fold_word(value).encode(errors="replace").lower()) for value in values[:_MOST_NAMES]
+            _WORD.findall(fold_word(value).encode(errors="replace").lower()) for value in values[:MOST_NAMES]
         ]
         self._know_names([word for words in parts for word in words])
         self._know_pairs([b"".join(words) for words in parts])
@@ -125,13 +130,13 @@ class KnownValues:
             self._index = self._in_small_letters = None
 
     def _know_names(self, words: Sequence[bytes]) -> None:
-        for word in words[:_MOST_NAMES]:
+        for word in words[:MOST_NAMES]:
             if len(word) > 1 and not word.isdigit() and word not in _NOTHING:
                 self._know(word, Kind.NAME, weak=True)
         self._know_pairs(words)
 
     def _know_pairs(self, words: Sequence[bytes]) -> None:
-        names = [word for word in words if len(word) > 1 and not word.isdigit()][:_MOST_NAMES]
+        names = [word for word in words if len(word) > 1 and not word.isdigit()][:MOST_NAMES]
         for one, other in permutations(names, 2):
             self._know(one + other, Kind.NAME, weak=False)
 
@@ -165,9 +170,10 @@ class KnownValues:
         return self._find(batch, weak=False)
 
     def _find(self, batch: TextBatch, *, weak: bool) -> SpanTable:
-        if not self._literals or not len(batch):
+        if not (self._literals or len(self._sieve)) or not len(batch):
             return SpanTable.empty()
         spelt = _spelt(batch)
+        self._spell_out(spelt)
         if self._in_small_letters is None:
             self._in_small_letters = self._ordinary()
         ordinary = self._in_small_letters
@@ -190,6 +196,17 @@ class KnownValues:
             kinds.append(CODES[known.kind])
         return SpanTable.of(starts, ends, np.array(kinds, np.uint8), Stage.KNOWN)
 
+    def _spell_out(self, spelt: _Spelt) -> None:
+        """Know all forms of the values of columns that may stand here."""
+        if not len(self._sieve):
+            return
+        for told in self._sieve.told(Sought(spelt.text, spelt.windows, spelt.edges)):
+            match told:
+                case (Kind() as kind, value):
+                    self.add(kind, value)
+                case _:
+                    self.add_names(told)
+
     def _ordinary(self) -> frozenset[bytes]:
         weak = [literal for literal, known in self._literals.items() if known.weak and not literal.isdigit()]
         listed = frozenset(word for word in weak if word.decode(errors="replace") in _ORDINARY)
@@ -204,7 +221,7 @@ class KnownValues:
         if self._index is None:
             by_length: dict[int, dict[int, list[bytes]]] = {}
             for literal in self._literals:
-                length = min(len(literal), _WINDOW)
+                length = min(len(literal), WINDOW)
                 key = int.from_bytes(literal[:length])
                 by_length.setdefault(length, {}).setdefault(key, []).append(literal)
             self._index = {
@@ -216,17 +233,17 @@ class KnownValues:
         """Places and literals that stand there, whatever is around them."""
         word_starts = np.flatnonzero(spelt.edges[:-1])
         for length, (literals, table) in self._looked_up().items():
-            if length == _WINDOW:
+            if length == WINDOW:
                 places, keys = None, spelt.windows
             else:
                 places = word_starts[word_starts + length < len(spelt.edges)]
                 places = places[spelt.edges[places + length]]
-                keys = spelt.windows[places] >> np.uint64(8 * (_WINDOW - length))
+                keys = spelt.windows[places] >> np.uint64(8 * (WINDOW - length))
             maybe = np.flatnonzero(table[_slots(keys)])
             at = maybe if places is None else places[maybe]
             for place, key in zip(at.tolist(), keys[maybe].tolist(), strict=True):
                 for literal in literals.get(key, ()):
-                    if length < _WINDOW or spelt.text.startswith(literal, place):
+                    if length < WINDOW or spelt.text.startswith(literal, place):
                         yield place, literal
 
 
@@ -248,9 +265,9 @@ def _spelt(batch: TextBatch) -> _Spelt:
     text = _LOWER[codes[places]]
     edges = np.ones(len(places) + 1, bool)
     edges[1:-1] = (np.diff(places) > 1) | (kept[1:] != kept[:-1])
-    padded = np.concatenate((text, np.zeros(_WINDOW, np.uint8))).astype(np.uint64)
+    padded = np.concatenate((text, np.zeros(WINDOW, np.uint8))).astype(np.uint64)
     windows = np.zeros(len(text), np.uint64)
-    for ahead in range(_WINDOW):
+    for ahead in range(WINDOW):
         windows = windows << np.uint64(8) | padded[ahead : ahead + len(text)]
     return _Spelt(text.tobytes(), windows, places, edges)
 

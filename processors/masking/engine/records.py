@@ -4,7 +4,7 @@ Strings and numbers, keys that are data, and JSON within strings are walked. Key
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -59,15 +59,15 @@ class _Key:
 
     node: Scalar
     kind: Kind | None
-    siblings: "_Siblings"
+    siblings: "Siblings"
 
 
 Part = _Value | _Dropped | _Within | _Key
 
 
 @dataclass(slots=True)
-class _Siblings:
-    """The keys of one object, which must stay different."""
+class Siblings:
+    """The keys of one object or map, which must stay different."""
 
     taken: set[str]
     last: Counter[Kind] = field(default_factory=Counter)
@@ -137,7 +137,7 @@ class Records:
         said = None if is_field else self.masking.columns.keys(path)
         if said is not None:
             return said if self.masking.profile.operator(said) is not Operator.KEEP else None
-        return self._keys.get(key)
+        return self._keys[key]
 
     def is_field_name(self, key: str) -> bool:
         """Whether the profile names a column so."""
@@ -145,19 +145,22 @@ class Records:
 
     def header(self, names: list[str]) -> list[int]:
         """The numbers of column names that look like data."""
-        self._judge({*names}, self.masking.batch())
+        self.judge({*names}, self.masking.batch())
         return [
             number for number, name in enumerate(names) if self.key_kind(name, (), is_field=True) is not None
         ]
 
     def judge_keys(self, nodes: Sequence[Node], batch: FieldBatch) -> None:
+        """Judge every key of these records that is new."""
+        self.judge({key for node in nodes for key in _keys(node)}, batch)
+
+    def judge(self, keys: Iterable[str], batch: FieldBatch) -> None:
         """Judge every key that is new."""
         if len(self._keys) > _REMEMBERED_KEYS:
             self._keys.clear()
-        self._judge({key for node in nodes for key in _keys(node)}, batch)
-
-    def _judge(self, keys: set[str], batch: FieldBatch) -> None:
         new = sorted(key for key in keys if key not in self._keys)
+        if not new:
+            return
         for free in (False, True):
             some = [key for key in new if (" " in key or not key.isascii()) is free]
             masked = batch.through_engine(
@@ -189,6 +192,10 @@ class Walk:
         self._batch.belongs_to(self._owners, subject)
         return self._owners
 
+    def skip_owners(self, count: int) -> None:
+        """Leave out so many numbers: somebody else gives them."""
+        self._owners -= count
+
     def parts(self, node: Node, place: Place) -> Iterator[Part]:
         """What is to be replaced under a place, in the order of the text."""
         said = self._masking.columns.column(place.path) if place.path else None
@@ -212,7 +219,7 @@ class Walk:
                 yield from self._scalar(node, value, self._masking.at(place.path, place.inherited), place)
 
     def _members(self, node: Object, place: Place, passed: Column | None) -> Iterator[Part]:
-        siblings = _Siblings({key.value or "" for key, _ in node.members})
+        siblings = Siblings({key.value or "" for key, _ in node.members})
         owner = self.next_owner()
         if self._masking.subjects:
             own = self._masking.subjects.of_object(node, is_root=place.path == self._records.root)
@@ -220,17 +227,20 @@ class Walk:
         for key, value in node.members:
             name = key.value or ""
             is_field = place.listed and isinstance(value, Scalar)
-            kind = self._records.key_kind(name, place.path, is_field=is_field)
-            if kind is not None:
-                self._batch.add_known(kind, name)
-            elif not self._records.is_field_name(name):
-                self._names.add(name)
+            kind, step = self.key(name, place.path, is_field=is_field)
             yield _Key(key, kind, siblings)
-            data = kind is not None or (
-                name.startswith("<") and (NUMBERED.fullmatch(name) or self._masking.is_own(name))
-            )
-            path = (*place.path, "*" if data else spelled(name))
-            yield from self.parts(value, Place(path, passed, listed=False, owner=owner))
+            yield from self.parts(value, Place((*place.path, step), passed, listed=False, owner=owner))
+
+    def key(self, name: str, path: Path, *, is_field: bool) -> tuple[Kind | None, str]:
+        """What kind of identifier a key is, and its name in a path; None as long as only the batch may say more."""
+        kind = self._records.key_kind(name, path, is_field=is_field)
+        if kind is not None:
+            self._batch.add_known(kind, name)
+            return kind, "*"
+        if not self._records.is_field_name(name):
+            self._names.add(name)
+        is_own = name.startswith("<") and (NUMBERED.fullmatch(name) or self._masking.is_own(name))
+        return None, "*" if is_own else spelled(name)
 
     def _scalar(self, node: Scalar, value: str, column: Column, place: Place) -> Iterator[Part]:
         if isinstance(column.holds, Kind):
@@ -269,13 +279,23 @@ class Walk:
                     if new != old:
                         yield Edit(node.start, node.end, quoted(new))
                 case _Key(Scalar(value=name), kind, siblings):
-                    kind = kind or self._known_keys.get(name or "")
-                    if kind is not None:
-                        self._masking.counts["key", kind.value] += 1
-                        yield Edit(node.start, node.end, quoted(self._new_key(kind, name or "", siblings)))
+                    new = self.new_key(kind, name or "", siblings)
+                    if new != name:
+                        yield Edit(node.start, node.end, quoted(new))
 
-    def _new_key(self, kind: Kind, name: str, siblings: _Siblings) -> str:
-        """A surrogate, so that one key is one in all records, where the profile says so; a numbered tag otherwise."""
+    def known_key(self, name: str) -> Kind | None:
+        """What identifier of the batch's own a key is."""
+        return self._known_keys.get(name)
+
+    def new_key(self, kind: Kind | None, name: str, siblings: Siblings) -> str:
+        """The key as it leaves, once the batch is masked; `kind` is what `key` said.
+
+        A surrogate, so that one key is one in all records, where the profile says so; a numbered tag otherwise.
+        """
+        kind = kind or self.known_key(name)
+        if kind is None:
+            return name
+        self._masking.counts["key", kind.value] += 1
         made = self._masking.replacing.replacement(CODES[kind], fold_word(name).encode(errors="replace"))
         form = FORM.fullmatch(made)
         if form is None or form["token"] is None:

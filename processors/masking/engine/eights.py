@@ -25,7 +25,6 @@ def _eight_times(byte: int) -> np.uint64:
 
 _HIGH: Final = _eight_times(0x80)
 _LETTER: Final = _eight_times(0x40)
-_BEYOND_DIGITS: Final = _eight_times(0xC0)
 _ONE: Final = np.uint64(1)
 _VOWEL: Final = np.zeros(256, bool)
 _VOWEL[np.frombuffer(b"aeiouyAEIOUY", np.uint8)] = True
@@ -37,15 +36,10 @@ def small_letters(words: Eight) -> Eight:
     return words | (words & _LETTER & ~(words >> _ONE)) >> _ONE
 
 
-def has_digit(words: Eight) -> NDArray[np.bool_]:
-    """Whether there is a digit among the eight."""
+def digits_in(words: Eight) -> NDArray[np.int32]:
+    """How many of the eight are digits."""
     others = words | words >> _ONE
-    return np.asarray((words << _ONE & ~others & _LETTER) != 0)
-
-
-def has_other(words: Eight) -> NDArray[np.bool_]:
-    """Whether there is something else than digits."""
-    return np.asarray((words & _BEYOND_DIGITS) != 0)
+    return np.bitwise_count(words << _ONE & ~others & _LETTER).astype(np.int32)
 
 
 def has_vowel(words: Eight) -> NDArray[np.bool_]:
@@ -65,10 +59,6 @@ class Rest(NamedTuple):
     longer: Offsets
     opens: Offsets
     eights: Eight
-
-    def any(self, holds: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """For each of the longer words whether one of its eights holds something, told which eights do."""
-        return np.logical_or.reduceat(holds, self.opens) if len(self.opens) else np.zeros(0, bool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ for a labelled value. Every pattern is bounded, so each look costs the same what
 """
 
 import re
+from operator import mul
 from typing import Final
 
 from sluicegate.processors.masking.identifiers import Kind
@@ -17,7 +18,12 @@ Extent = tuple[int, int, SpanKind | None, int | None]
 
 # Mail and web
 
-_LOCAL: Final = re.compile(rb"[A-Za-z0-9._%+'\-\x80-\xff]{1,64}\Z")
+_WORDS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+_BEYOND_ASCII: Final = bytes(range(0x80, 0x100))
+_LOCAL: Final = _WORDS + b"._%+'-" + _BEYOND_ASCII
+_LABEL: Final = _WORDS + _BEYOND_ASCII
+_LABELS: Final = _LABEL + b".-"
+_FILE: Final = _LABELS + b"_%"
 _LOCAL_SPACED: Final = re.compile(rb"[A-Za-z0-9._%+\-]{1,64} \Z")
 _HOST: Final = re.compile(rb"[A-Za-z0-9\-\x80-\xff]{1,63}(?:\.[A-Za-z0-9\-\x80-\xff]{1,63}){0,8}")
 _SPACED_HOST: Final = re.compile(rb" [A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{1,63}){0,6}\.[A-Za-z]{2,12}\b")
@@ -29,9 +35,11 @@ _PATH: Final = re.compile(rb"[A-Za-z0-9._~:/?#@!$&'()*+,;=%\-\[\]\x80-\xff]{1,20
 _PORT_AND_PATH: Final = re.compile(
     rb"(?::[0-9]{1,5})?[/?#][A-Za-z0-9._~:/?#@!$&'()*+,;=%\-\x80-\xff]{0,2048}"
 )
-_LABELS: Final = re.compile(rb"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9.\-\x80-\xff]{0,100})\Z")
-_FILE: Final = re.compile(rb"[A-Za-z0-9_\-.%\x80-\xff]{1,100}\Z")
+_OPENS_PATH: Final = frozenset({b":", b"/", b"?", b"#"})
 _CLOSING: Final = b".,;:!?'\")]"
+_LONGEST_LOCAL: Final = 64
+_LONGEST_LABELS: Final = 101
+_LONGEST_FILE: Final = 100
 
 
 def _trimmed(text: bytes, start: int, end: int, signs: bytes = _CLOSING) -> int:
@@ -40,14 +48,22 @@ def _trimmed(text: bytes, start: int, end: int, signs: bytes = _CLOSING) -> int:
     return end
 
 
+def _run_before(text: bytes, place: int, signs: bytes, longest: int) -> int:
+    """Where the run of these signs begins that ends at a place; the place itself where there is none."""
+    window = text[max(0, place - longest) : place]
+    return place - len(window) + len(window.rstrip(signs))
+
+
 def email(text: bytes, start: int, end: int) -> Extent | None:
     """Local part and host around an `@`, also with a space at the sign; a handle where there is no local part."""
-    local = _LOCAL.search(text, max(0, start - 64), start)
+    begins = _run_before(text, start, _LOCAL, _LONGEST_LOCAL)
     host = _HOST.match(text, end)
-    if local and host:
-        return (local.start(), _trimmed(text, end, host.end()), None, None)
+    if begins < start and host:
+        return (begins, _trimmed(text, end, host.end()), None, None)
     spaced = _SPACED_HOST.match(text, end) or (host if host and b"." in host[0] else None)
-    if spaced and (local := local or _LOCAL_SPACED.search(text, max(0, start - 65), start)):
+    if spaced and begins < start:
+        return (begins, spaced.end(), None, None)
+    if spaced and (local := _LOCAL_SPACED.search(text, max(0, start - _LONGEST_LOCAL - 1), start)):
         return (local.start(), spaced.end(), None, None)
     handle = _HANDLE.match(text, end)
     if handle:
@@ -57,11 +73,11 @@ def email(text: bytes, start: int, end: int) -> Extent | None:
 
 def written_email(text: bytes, start: int, end: int) -> Extent | None:
     """`someone [at] example [dot] org`."""
-    local = _LOCAL.search(text, max(0, start - 64), start) or _LOCAL_SPACED.search(
-        text, max(0, start - 65), start
-    )
+    begins = _run_before(text, start, _LOCAL, _LONGEST_LOCAL)
+    if begins == start and (spaced := _LOCAL_SPACED.search(text, max(0, start - _LONGEST_LOCAL - 1), start)):
+        begins = spaced.start()
     host = _WRITTEN_HOST.match(text, end)
-    return (local.start(), host.end(), None, None) if local and host else None
+    return (begins, host.end(), None, None) if begins < start and host else None
 
 
 def dotted_email(text: bytes, start: int, end: int) -> Extent | None:
@@ -86,11 +102,13 @@ def web_host(text: bytes, start: int, end: int) -> Extent | None:
 
 def domain(text: bytes, start: int, end: int) -> Extent | None:
     """Labels before a top level, path after it."""
-    labels = _LABELS.search(text, max(0, start - 101), start)
-    if labels is None:
+    begins = _run_before(text, start, _LABELS, _LONGEST_LABELS)
+    while begins < start and text[begins] in b".-":
+        begins += 1
+    if begins == start:
         return None
-    rest = _PORT_AND_PATH.match(text, end)
-    return (labels.start(), _trimmed(text, end, rest.end()) if rest else end, None, None)
+    rest = _PORT_AND_PATH.match(text, end) if text[end : end + 1] in _OPENS_PATH else None
+    return (begins, _trimmed(text, end, rest.end()) if rest else end, None, None)
 
 
 def short_ip6(text: bytes, start: int, end: int) -> Extent | None:
@@ -103,8 +121,8 @@ def short_ip6(text: bytes, start: int, end: int) -> Extent | None:
 
 def file_name(text: bytes, start: int, end: int) -> Extent | None:
     """The name before the ending of a photo."""
-    name = _FILE.search(text, max(0, start - 100), start)
-    return (name.start(), end, None, None) if name else None
+    begins = _run_before(text, start, _FILE, _LONGEST_FILE)
+    return (begins, end, None, None) if begins < start else None
 
 
 # Telephone numbers
@@ -203,14 +221,16 @@ def extension(text: bytes, start: int, end: int) -> Extent | None:
 
 # Dates and ages
 
-_MONTH_BEFORE: Final = re.compile(
-    rb"(?i)(?:(?:the )?(?<![0-9.])[0-9]{1,2}(?:st|nd|rd|th)?(?: day)?(?: of |[ \-/.]{1,2})"
-    rb"|\b(?:mon|tues?|wed|thurs?|fri|sat|sun)\.?,? |(?:19|20)[0-9]{2}[ \-/])\Z"
+# What stands before a month is read backwards: one look where it ends, instead of one at every byte where it might begin.
+_DAY_BACKWARDS: Final = re.compile(
+    rb"(?i)(?: fo |[ \-/.]{1,2})(?:yad )?(?:ts|dn|dr|ht)?[0-9]{1,2}(?![0-9.])(?: eht)?"
+    rb"| ,?\.?(?:nom|s?eut|dew|s?ruht|irf|tas|nus)\b|[ \-/][0-9]{2}(?:91|02)"
 )
-_ENDS_DAY: Final = frozenset(b"0123456789dDfFhHnNsStTuUyY,.")
-"""Last signs of `14`, `1st`, `2nd`, `4th`, `of`, `day`, `Mon`, `Monday,`."""
 _BEGINS_DAY: Final = frozenset(bytes([code]) for code in b"0123456789' toTO")
-_JOINS_DAY: Final = frozenset(b" -/.")
+_BEGINS_TIME: Final = frozenset({b",", b" ", b"T"})
+_BEFORE_MONTH: Final = 17
+_VERBS: Final = frozenset({b"may", b"march"})
+_CAPITALS: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _MONTH_AFTER: Final = re.compile(
     rb"(?i)(?:\.?,?(?:[ \-/]|(?<=\.))(?:the )?[0-9]{1,2}(?:st|nd|rd|th)?\b(?! ?(?:mg|mcg|ml|%|:))(?:(?: ?- ?[0-9]{1,2}(?:st|nd|rd|th)?)?(?:,? ?(?:of )?(?:'[0-9]{2}|(?:19|20)[0-9]{2})|-[0-9]{2})\b)?"
     rb"|\.?,?[ \-/](?:of )?(?:(?:19|20)[0-9]{2}|'[0-9]{2})\b)"
@@ -221,15 +241,11 @@ _YEAR_AFTER: Final = re.compile(
 _TIME_AFTER: Final = re.compile(
     rb"(?:,? (?:at |@ ?)?|T)[0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
 )
-_MONTH_LEAD: Final = re.compile(
-    rb"(?i)\b(?:last|this|next|past|previous|early|mid|late|since|until|till|in|on|by|of|during|before|after|from|to|through|every|each|and|for|between)[ \-]\Z"
-)
-_WHICH_MONTH: Final = re.compile(rb"(?i)\b(?:last|this|next|past|previous) \Z")
+_LEADS: Final = "last this next past previous early mid late since until till in on by of during before after from to through every each and for between"
+_LEAD_BACKWARDS: Final = re.compile(rf"(?i)[ \-](?:{'|'.join(_LEADS[::-1].split())})\b".encode())
+_WHICH_BACKWARDS: Final = re.compile(rb"(?i) (?:tsal|siht|txen|tsap|suoiverp)\b")
 _LONG_MONTHS: Final = frozenset(
     b"january february april june july august september october november december".split()
-)
-_DATE_CUE: Final = re.compile(
-    rb"(?i)\b(?:on|since|until|till|from|dated?|by|before|after|seen|admitted|discharged|visit|dob|born|of|due|through|to|around)[: ]{1,2}\Z"
 )
 _DAY_AFTER_UNITS: Final = re.compile(
     rb"(?i)[/\-%0-9.]?[/%]|[\-.][0-9]| ?(?:tab|pack|cup|tsp|teaspoon|tablespoon|pill|dose|inch|mile|strength|of the|of an?\b|[a-z]{0,8}murmur|ppd\b)"
@@ -251,24 +267,22 @@ _MONTHS: Final = 12
 
 def month(text: bytes, start: int, end: int) -> Extent | None:
     """Everything around the name of a month that belongs to a date; alone only what is surely a month."""
-    # Most months stand behind a word that can end no part of a date: not worth a search.
-    leads = start > 1 and text[start - 2] in _ENDS_DAY and text[start - 1] in _JOINS_DAY
-    before = _MONTH_BEFORE.search(text, max(0, start - 17), start) if leads else None
-    begins = before.start() if before else start
+    backwards = text[max(0, start - _BEFORE_MONTH) : start][::-1]
+    before = _DAY_BACKWARDS.match(backwards)
     after = _MONTH_AFTER.match(text, end) if text[end + 1 : end + 2] in _BEGINS_DAY else None
     stops = after.end() if after else end
     if before and not after and (year := _YEAR_AFTER.match(text, end)):
         after, stops = year, year.end()
     if before or after:
-        time = _TIME_AFTER.match(text, stops)
-        return (begins, time.end() if time else stops, None, 90)
-    word = text[start:end]
-    capital = word[:1].isupper()
-    if word.lower() in _LONG_MONTHS:
-        which = _WHICH_MONTH.search(text, max(0, start - 9), start)
-        return (which.start() if which else start, end, None, 60)
-    led = _MONTH_LEAD.search(text, max(0, start - 10), start)
-    return (start, end, None, 50) if capital and led and word.lower() in {b"may", b"march"} else None
+        time = _TIME_AFTER.match(text, stops) if text[stops : stops + 1] in _BEGINS_TIME else None
+        return (start - before.end() if before else start, time.end() if time else stops, None, 90)
+    word = text[start:end].lower()
+    if word in _LONG_MONTHS:
+        which = _WHICH_BACKWARDS.match(backwards)
+        return (start - which.end() if which else start, end, None, 60)
+    if word in _VERBS and text[start] in _CAPITALS and _LEAD_BACKWARDS.match(backwards):
+        return (start, end, None, 50)
+    return None
 
 
 def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
@@ -281,12 +295,9 @@ def day_of_month(text: bytes, start: int, end: int) -> Extent | None:
     return None if (one, other) == _HALF else (start, end, None, 60)
 
 
-def day_or_scale(text: bytes, start: int, end: int) -> Extent | None:
-    """The same where the second number may end a scale: a date only behind a word that says so, or of a later month."""
-    one, other = text[start:end].split(b"/")
-    if int(one) <= int(other) and not _DATE_CUE.search(text, max(0, start - 14), start):
-        return None
-    return day_of_month(text, start, end)
+def told_day(text: bytes, start: int, end: int) -> Extent | None:
+    """The same behind a word that says so, where the second number may end a scale."""
+    return day_of_month(text, _run_before(text, end, b"0123456789/", end - start), end)
 
 
 def timestamp(text: bytes, start: int, end: int) -> Extent | None:
@@ -338,12 +349,13 @@ _IBAN: Final = re.compile(rb"[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]
 _UDI: Final = re.compile(rb"(?:\([0-9]{2,3}\) ?[A-Za-z0-9\-/.]{1,30} ?){1,6}")
 _DOSE: Final = re.compile(rb"[A-Z0-9 ]{1,6}[0-9](?:MG|ML|GM|CC|MM|CM|KG|HR|MC|IU|TH|ND|RD|ST|AM|PM)\Z")
 _IBAN_DIGITS: Final = 8
-_VIN_VALUES: Final = dict(
-    zip(
-        b"ABCDEFGHJKLMNPRSTUVWXYZ0123456789",
-        (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10), *range(10)),
-        strict=True,
-    )
+_DIGITS: Final = b"0123456789"
+_NO_DIGITS: Final = bytes(code for code in range(256) if code not in _DIGITS)
+_NUMBERS: Final = bytes.maketrans(_DIGITS, bytes(range(10)))
+_DOUBLED: Final = bytes.maketrans(bytes(range(10)), bytes(sum(divmod(2 * digit, 10)) for digit in range(10)))
+_VIN_VALUES: Final = bytes.maketrans(
+    b"ABCDEFGHJKLMNPRSTUVWXYZ0123456789",
+    bytes((*range(1, 9), *range(1, 6), 7, 9, *range(2, 10), *range(10))),
 )
 _VIN_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
@@ -358,8 +370,8 @@ def card(text: bytes, start: int, end: int) -> Extent | None:
 
 def luhn(shown: bytes) -> bool:
     """Whether the last digit checks the others (ISO/IEC 7812-1)."""
-    numbers = [code - 48 for code in reversed(shown) if 48 <= code < 58]  # noqa: PLR2004 (`0` to `9`)
-    return sum(numbers[0::2] + [sum(divmod(2 * one, 10)) for one in numbers[1::2]]) % 10 == 0
+    numbers = shown.translate(_NUMBERS, _NO_DIGITS)[::-1]
+    return (sum(numbers[0::2]) + sum(numbers[1::2].translate(_DOUBLED))) % 10 == 0
 
 
 def iban(text: bytes, start: int, end: int) -> Extent | None:
@@ -379,7 +391,7 @@ def vin(text: bytes, start: int, end: int) -> Extent | None:
     shown = text[start:end]
     if not _digits(shown):
         return None
-    rest = sum(_VIN_VALUES[code] * weight for code, weight in zip(shown, _VIN_WEIGHTS, strict=True)) % 11
+    rest = sum(map(mul, shown.translate(_VIN_VALUES), _VIN_WEIGHTS)) % 11
     return (start, end, Kind.VEHICLE, 98 if shown[8:9] == b"0123456789X"[rest : rest + 1] else 70)
 
 

@@ -27,8 +27,7 @@ _UPPER_PART: Final = np.uint64(29)
 
 def token_hashes(codes: Bytes, starts: Offsets, ends: Offsets) -> Hashes:
     """The hash of `codes[starts[i] : ends[i]]` for every `i`."""
-    lengths = (ends - starts).astype(np.int32)
-    eights = Eights.of(codes)
+    eights, lengths = Eights.of(codes), (ends - starts).astype(np.int32)
     return hashes_of_eights(eights, eights.first(starts, lengths), starts, lengths)
 
 

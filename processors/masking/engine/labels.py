@@ -25,6 +25,7 @@ _UNIT: Final = re.compile(
 _WORD: Final = re.compile(rb"[A-Za-z0-9]+[\-_/][A-Za-z0-9\-_/]{2,40}(?![a-z])|[A-Z]{4,24}(?![A-Za-z])")
 _REST_OF_VALUE: Final = re.compile(f"(?i){_REST}".encode())
 _LEADING: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz(-")
+_OPENS: Final = b"(-"
 _TRAILING: Final = b".-_/(*"
 _MOST_LETTERS: Final = 8
 _FEWEST_DIGITS: Final = 3
@@ -104,9 +105,12 @@ def _digits(shown: bytes) -> int:
 
 
 def _without_brackets(begins: int, shown: bytes) -> Extent:
+    if shown[0] not in _OPENS:
+        return (begins, begins + len(shown), None, None)
     if not shown.startswith(b"(0"):
-        begins += len(shown) - len(shown.lstrip(b"(-"))
-        return (begins, begins + len(shown.lstrip(b"(-")), None, None)
+        inner = shown.lstrip(_OPENS)
+        begins += len(shown) - len(inner)
+        return (begins, begins + len(inner), None, None)
     return (begins, begins + len(shown), None, None)
 
 

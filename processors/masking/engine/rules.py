@@ -83,7 +83,12 @@ _DATES: Final = (
     Rule("date-iso", Kind.DATE, r"\b(?:19|20)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:?[0-9]{2}", extents.timestamp, 95),
     Rule("date-compact", Kind.DATE, r"\b(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])\b", None, 70),
     Rule("date-day", Kind.DATE, r"\b(?:0?[1-9]|[12][0-9]|3[01])/(?:0?[1-47-9]|1[1-9]|2[0-9]|3[01])\b", extents.day_of_month, yields=True),
-    Rule("date-day-or-scale", Kind.DATE, r"\b(?:0?[1-9]|1[0-2])/(?:0?[56]|10)\b", extents.day_or_scale, yields=True),
+    # What may be a scale (4/10, 2/6) is a date only as a later month, or behind a word that says so.
+    Rule("date-day-no-scale", Kind.DATE, r"\b(?:(?:0?[6-9]|1[0-2])/0?5|(?:0?[7-9]|1[0-2])/0?6|1[12]/10)\b", extents.day_of_month, yields=True),
+    Rule("date-day-told", Kind.DATE, (
+        r"\b(?:on|since|until|till|from|dated?|by|before|after|seen|admitted|discharged|visit|dob|born|of|due|through|to|around)[: ]{1,2}"
+        r"(?:0?[1-9]|1[0-2])/(?:0?[56]|10)\b"
+    ), extents.told_day, caseless=True, yields=True),
     Rule("date-month-year", Kind.DATE, r"\b(?:0?[1-9]|1[0-2])[/\-](?:19|20)[0-9]{2}\b"),
     Rule("date-year-month", Kind.DATE, r"\b(?:19|20)[0-9]{2}[/\-](?:0[1-9]|1[0-2])\b"),
     Rule("date-month", Kind.DATE, rf"\b(?:{_MONTH})\b", extents.month, caseless=True),
@@ -118,7 +123,7 @@ _NUMBERS: Final = (
     Rule("code-system", None, r"\b(?:cpt|loinc|icd|snomed|ndc|hcpcs|drg|rxnorm|rxcui|mesh|omim|pmid|cvx|atc|umls|cui)\b", caseless=True),
 )  # fmt: skip
 _ADDRESSES: Final = (
-    Rule("street", Kind.STREET, rf" (?:{streets.SUFFIXES})\b", streets.numbered, 90, caseless=True),
+    Rule("street", Kind.STREET, rf" {streets.SUFFIX}\b", streets.numbered, 90),
     Rule("street-german", Kind.STREET, r"[a-z ](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
     Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l'|dalla|dello|degli|dall)[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
     Rule("unit", Kind.STREET, r"\b(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Studio|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),

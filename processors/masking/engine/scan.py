@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .batch import Offsets, TextBatch
 from .kinds import CODES
-from .rules import RULES, Rule
+from .rules import RULES, Check, Rule
 from .shapes import identifier_shapes
 from .span_table import SpanTable, Stage
 from .tokens import Tokens
@@ -36,6 +36,9 @@ _DIGIT_OR_SIGN: Final = np.zeros(256, bool)
 _DIGIT_OR_SIGN[np.frombuffer(b"0123456789(+-/.", np.uint8)] = True
 
 
+Mask = NDArray[np.bool_]
+
+
 class Matches(NamedTuple):
     """Where triggers matched: number of the rule, start, end; sorted by all three, outermost ones only."""
 
@@ -44,12 +47,43 @@ class Matches(NamedTuple):
     end: Offsets
 
 
+class Columns(NamedTuple):
+    """What rules say, as columns by their number."""
+
+    plain: Mask
+    """Whether a match is the span."""
+    yields: Mask
+    names_codes: Mask
+    kinds: NDArray[np.uint8]
+    confidences: NDArray[np.uint8]
+    checks: Sequence[tuple[Check | None, int, int]]
+    """Check, code of the kind and confidence."""
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule]) -> Self:
+        """The columns of rules; worked out once."""
+        codes = [0 if rule.kind is None else CODES[rule.kind] for rule in rules]
+        return cls(
+            np.array([rule.check is None and rule.kind is not None for rule in rules], bool),
+            np.array([rule.yields for rule in rules], bool),
+            np.array([rule.kind is None for rule in rules], bool),
+            np.array(codes, np.uint8),
+            np.array([rule.confidence for rule in rules], np.uint8),
+            [(rule.check, code, rule.confidence) for rule, code in zip(rules, codes, strict=True)],
+        )
+
+
 class Scanner(Protocol):
     """A compiled set of rules."""
 
     @property
     def rules(self) -> Sequence[Rule]:
         """The rules, by number."""
+        ...
+
+    @property
+    def columns(self) -> Columns:
+        """What they say."""
         ...
 
     def matches(self, text: bytes) -> Matches:
@@ -62,6 +96,7 @@ class Re2Scanner:
     """The portable scanner."""
 
     rules: Sequence[Rule]
+    columns: Columns
     _patterns: tuple[Any, ...]
 
     @classmethod
@@ -77,7 +112,7 @@ class Re2Scanner:
         for rule in rules:
             options.case_sensitive = not rule.caseless
             patterns.append(re2.compile(rule.trigger.encode(), options))
-        return cls(rules, tuple(patterns))
+        return cls(rules, Columns.of(rules), tuple(patterns))
 
     def matches(self, text: bytes) -> Matches:
         """Every outermost match of every rule."""
@@ -96,6 +131,7 @@ class HyperscanScanner:
     """The fast scanner: one pass for all rules."""
 
     rules: Sequence[Rule]
+    columns: Columns
     _database: Any
 
     @classmethod
@@ -113,7 +149,7 @@ class HyperscanScanner:
                 for rule in rules
             ],
         )
-        return cls(rules, database)
+        return cls(rules, Columns.of(rules), database)
 
     @classmethod
     def loaded(cls, compiled: bytes, rules: Sequence[Rule] = RULES) -> Self:
@@ -122,7 +158,7 @@ class HyperscanScanner:
 
         database = hyperscan.loadb(compiled, hyperscan.HS_MODE_BLOCK)
         database.scratch = hyperscan.Scratch(database)
-        return cls(rules, database)
+        return cls(rules, Columns.of(rules), database)
 
     def compiled(self) -> bytes:
         """The database as bytes, to be cached."""
@@ -153,18 +189,17 @@ def scanner(rules: Sequence[Rule] = RULES) -> Scanner:
 
 def scan(batch: TextBatch, scanner: Scanner, tokens: Tokens | None = None) -> SpanTable:
     """Every span that a rule, or the shape of an identifier, gives; overlaps stay (`SpanTable.merged`)."""
-    rules, text = scanner.rules, batch.text
+    told, text = scanner.columns, batch.text
     found = scanner.matches(text)
-    plain = np.array([rule.check is None and rule.kind is not None for rule in rules])[found.rule]
-    yields = np.array([rule.yields for rule in rules])[found.rule]
-    settled = SpanTable.joined([_plain(found, plain, rules), _checked(text, found, ~plain & ~yields, rules)])
+    plain, yields = told.plain[found.rule], told.yields[found.rule]
+    settled = SpanTable.joined([_plain(found, plain, told), _checked(text, found, ~plain & ~yields, told)])
     open_ = yields & ~_inside(found, settled.merged(), batch)
     shapes = identifier_shapes(tokens or Tokens.of(batch), batch)
-    shapes = _without_codes(shapes, _code_systems(found, rules), batch)
-    return SpanTable.joined([settled, _checked(text, found, open_, rules), shapes])
+    shapes = _without_codes(shapes, np.sort(found.end[told.names_codes[found.rule]]), batch)
+    return SpanTable.joined([settled, _checked(text, found, open_, told), shapes])
 
 
-def _inside(found: Matches, settled: SpanTable, batch: TextBatch) -> NDArray[np.bool_]:
+def _inside(found: Matches, settled: SpanTable, batch: TextBatch) -> Mask:
     """Matches in spans that end where a word ends: a space, a closing sign or the end of a sentence follows."""
     if not len(settled):
         return np.zeros(len(found.rule), bool)
@@ -179,7 +214,7 @@ def _inside(found: Matches, settled: SpanTable, batch: TextBatch) -> NDArray[np.
 
 def _outermost(found: Sequence[int]) -> Matches:
     """From number, start and end of each match, one after the other."""
-    table = np.array(found, np.int64).reshape(-1, 3)
+    table = np.fromiter(found, np.int64, len(found)).reshape(-1, 3)
     rule, start, end = table[:, 0], table[:, 1], table[:, 2]
     place = rule << _PLACE_BITS | start
     order = np.argsort(place)
@@ -195,19 +230,19 @@ def _outermost(found: Sequence[int]) -> Matches:
     return Matches(rule[outer], start[outer], end[outer])
 
 
-def _plain(found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> SpanTable:
-    kinds = np.array([CODES[rule.kind] if rule.kind else 0 for rule in rules], np.uint8)
-    sure = np.array([rule.confidence for rule in rules], np.uint8)
+def _plain(found: Matches, which: Mask, told: Columns) -> SpanTable:
     rule = found.rule[which]
-    return SpanTable.of(found.start[which], found.end[which], kinds[rule], Stage.RULES, sure[rule])
+    return SpanTable.of(
+        found.start[which], found.end[which], told.kinds[rule], Stage.RULES, told.confidences[rule]
+    )
 
 
-def _checked(text: bytes, found: Matches, which: NDArray[np.bool_], rules: Sequence[Rule]) -> SpanTable:
+def _checked(text: bytes, found: Matches, which: Mask, told: Columns) -> SpanTable:
     rows: list[int] = []
     columns = (found.rule[which].tolist(), found.start[which].tolist(), found.end[which].tolist())
-    told = [(rule.check, CODES[rule.kind] if rule.kind else 0, rule.confidence) for rule in rules]
+    checks = told.checks
     for number, start, end in zip(*columns, strict=True):
-        check, code, sure = told[number]
+        check, code, sure = checks[number]
         extent = check(text, start, end) if check else None
         if extent is not None:
             begins, stops, kind, confidence = extent
@@ -217,14 +252,9 @@ def _checked(text: bytes, found: Matches, which: NDArray[np.bool_], rules: Seque
                 code if kind is None else CODES[kind],
                 sure if confidence is None else confidence,
             )
-    table = np.array(rows, np.int64).reshape(-1, 4)
+    table = np.fromiter(rows, np.int64, len(rows)).reshape(-1, 4)
     kinds, certainties = table[:, 2].astype(np.uint8), table[:, 3].astype(np.uint8)
     return SpanTable.of(table[:, 0], table[:, 1], kinds, Stage.RULES, certainties)
-
-
-def _code_systems(found: Matches, rules: Sequence[Rule]) -> Offsets:
-    kept = np.array([rule.kind is None for rule in rules])[found.rule]
-    return np.sort(found.end[kept])
 
 
 def _without_codes(shapes: SpanTable, systems: Offsets, batch: TextBatch) -> SpanTable:
@@ -233,19 +263,31 @@ def _without_codes(shapes: SpanTable, systems: Offsets, batch: TextBatch) -> Spa
         return shapes
     system = np.searchsorted(systems, shapes.start, "right") - 1
     names = np.where(system >= 0, systems[np.maximum(system, 0)], -_CODE_LIST)
-    kept = np.zeros(len(shapes), bool)
-    reached = -1
-    for number in np.flatnonzero(shapes.start - names < _CODE_LIST).tolist():
-        gap = batch.text[max(int(names[number]), reached) : shapes.start[number]]
-        if len(gap) <= _CODE_REACH and _is_code_gap(gap):
+    # A code stands near the name, or near the code before it; nothing else is worth a look.
+    near = shapes.start - names <= _CODE_REACH
+    near[1:] |= shapes.start[1:] - shapes.end[:-1] <= _CODE_REACH
+    near &= shapes.start - names < _CODE_LIST
+    text, kept, reached = batch.text, np.zeros(len(shapes), bool), -1
+    which = np.flatnonzero(near)
+    columns = (
+        which.tolist(),
+        names[which].tolist(),
+        shapes.start[which].tolist(),
+        shapes.end[which].tolist(),
+    )
+    for number, name, start, end in zip(*columns, strict=True):
+        begins = max(name, reached)
+        if start - begins <= _CODE_REACH and _is_code_gap(text[begins:start]):
             kept[number] = True
-            reached = int(shapes.end[number])
+            reached = end
     return shapes.take(~kept)
 
 
 _CODE_WORDS: Final = frozenset(b"code codes ct cm pcs is was and or number no 9 10 11".split())
+_SIGNS_OF_CODES: Final = bytes.maketrans(b":#-,;/().", b"         ")
 
 
 def _is_code_gap(gap: bytes) -> bool:
-    words = gap.translate(bytes.maketrans(b":#-,;/().", b"         ")).lower().split()
-    return all(word in _CODE_WORDS for word in words) and b"\x1e" not in gap and b"\n" not in gap
+    if b"\x1e" in gap or b"\n" in gap:
+        return False
+    return _CODE_WORDS.issuperset(gap.translate(_SIGNS_OF_CODES).lower().split())

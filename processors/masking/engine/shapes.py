@@ -16,8 +16,6 @@ from .batch import TextBatch
 from .span_table import SpanTable, Stage
 from .tokens import Tokens
 
-_ZERO: Final = np.uint8(ord("0"))
-_TEN: Final = np.uint8(10)
 _CAPITAL: Final = np.zeros(256, bool)
 _CAPITAL[ord("A") : ord("Z") + 1] = True
 _GLUE: Final = np.zeros(256, bool)
@@ -36,23 +34,17 @@ def identifier_shapes(tokens: Tokens, batch: TextBatch) -> SpanTable:
 
 def _near_digits(tokens: Tokens) -> "_Words":
     """The words with a digit, and those that touch one; nothing else can be part of an identifier's shape."""
-    places = np.flatnonzero(tokens.codes - _ZERO < _TEN)  # below `0` wraps around
-    if not len(places):
-        nothing = np.zeros(0, np.int64)
-        return _Words(tokens.codes, nothing, nothing, nothing)
-    first = np.flatnonzero(np.append(True, np.diff(places) > 1))
-    runs = np.diff(np.append(first, len(places)))
-    starts, ends = tokens.starts, tokens.ends
-    owner = np.searchsorted(starts, places[first], "right") - 1
-    counted = np.zeros(len(tokens), np.int64)
-    np.add.at(counted, owner, runs)
-    near = counted > 0
+    near = tokens.digits > 0
     numbered = np.flatnonzero(near)
-    after, before = np.minimum(numbered + 1, len(tokens) - 1), np.maximum(numbered - 1, 0)
-    near[after[(starts[after] - ends[numbered] == 1) & _GLUE[tokens.codes[ends[numbered]]]]] = True
-    near[before[(starts[numbered] - ends[before] == 1) & _GLUE[tokens.codes[starts[numbered] - 1]]]] = True
+    if len(numbered):
+        starts, ends = tokens.starts, tokens.ends
+        after, before = np.minimum(numbered + 1, len(tokens) - 1), np.maximum(numbered - 1, 0)
+        near[after[(starts[after] - ends[numbered] == 1) & _GLUE[tokens.codes[ends[numbered]]]]] = True
+        near[before[(starts[numbered] - ends[before] == 1) & _GLUE[tokens.codes[starts[numbered] - 1]]]] = (
+            True
+        )
     chosen = np.flatnonzero(near)
-    return _Words(tokens.codes, starts[chosen], ends[chosen], counted[chosen])
+    return _Words(tokens.codes, tokens.starts[chosen], tokens.ends[chosen], tokens.digits[chosen])
 
 
 class _Words:
@@ -63,7 +55,7 @@ class _Words:
         codes: NDArray[np.uint8],
         starts: NDArray[np.int64],
         ends: NDArray[np.int64],
-        digits: NDArray[np.int64],
+        digits: NDArray[np.int32],
     ) -> None:
         self.starts, self.ends, self.digits = starts, ends, digits
         self.length = ends - starts

@@ -115,7 +115,8 @@ class SpanTable:
 
         INVARIANT: a byte that was covered stays covered, and no other byte is covered.
         """
-        table = self.take(np.flatnonzero(self.end > self.start))
+        holds = self.end > self.start
+        table = self if holds.all() else self.take(holds)
         if len(table) < 2:  # noqa: PLR2004 - nothing to merge
             return table
         table = table.take(np.argsort(table.start, kind="stable"))

@@ -24,9 +24,11 @@ PREFIXES: Final = (
 )
 """First words of a street's name where it precedes the number."""
 
-_SPACE: Final = rb"[ \n]{1,2}"
-_STRONG: Final = rb"(?i:street|st|avenue|ave|av|road|rd|lane|ln|drive|dr|boulevard|blvd|court|ct|terrace|parkway|pkwy|highway|hwy|circle|crescent|trail|turnpike)\Z"
-_IS_STRONG: Final = re.compile(_STRONG)
+_STRONG: Final = frozenset(
+    b"street st avenue ave av road rd lane ln drive dr boulevard blvd court ct terrace parkway pkwy highway hwy circle crescent trail turnpike".split()
+)
+"""Those that hardly mean anything else, so that they may begin with a small letter."""
+_DIGIT: Final = re.compile(rb"[0-9]")
 _NUMBERED: Final = re.compile(
     rb"(?<![0-9A-Za-z./$\-])[0-9]{1,6}[A-Za-z]?(?:[\-/][0-9]{1,5}[A-Za-z]?)?,? (?:[A-Z0-9][A-Za-z0-9'.\-]{0,24},? |(?:of|the|de|la|del|and) ){1,5}\Z"
 )
@@ -53,23 +55,33 @@ _MILITARY: Final = re.compile(
 _MILITARY_PART: Final = re.compile(rb"[0-9]|\b(?:APO|FPO|DPO|A[AEP])\b")
 
 
+def _suffix() -> str:
+    strong = {word.decode() for word in _STRONG}
+    others = (f"{word[0].upper()}(?i:{word[1:]})" for word in SUFFIXES.split("|") if word not in strong)
+    return f"(?:(?i:{'|'.join(sorted(strong))})|{'|'.join(others)})"
+
+
+SUFFIX: Final = _suffix()
+"""A pattern for the last word of a street's name; most are ordinary words too and need a capital."""
+
+
 def numbered(text: bytes, start: int, end: int) -> Extent | None:
     """House number, name, suffix, direction and unit; a bare capitalised name only before an unmistakable suffix."""
     word = text.rfind(b" ", max(0, start - _LONGEST_WORD), start) + 1
     start += 1
-    beside_name = text[word] in _CAPITAL_OR_DIGIT or text[start : start + 1].islower()
-    if not (beside_name or text[word:start] in _PARTICLES):
-        return None
     suffix = text[start:end]
-    capital = not suffix[:1].islower()
-    strong = _IS_STRONG.match(suffix) is not None
-    window = max(0, start - _CASELESS_WINDOW)
-    before = _NUMBERED.search(text, window, start) if capital or strong else None
-    if before is None and strong and not capital:
-        before = _NUMBERED_LOWER.search(text, window, start)
+    small = suffix[:1].islower()
+    if not (small or text[word] in _CAPITAL_OR_DIGIT or text[word:start] in _PARTICLES):
+        return None
+    before = None
+    if digit := _DIGIT.search(text, max(0, start - _CASELESS_WINDOW), start):
+        before = _NUMBERED.search(text, digit.start(), start)
+        if before is None and small:
+            before = _NUMBERED_LOWER.search(text, digit.start(), start)
     sure = before is not None
-    if before is None and capital and strong and len(suffix) > 3:  # noqa: PLR2004 (`Ave`; `St` and `Dr` are titles)
-        before = _NAME_ONLY.search(text, window, start)
+    # Without a number only `Ave` and longer: `St` and `Dr` are titles.
+    if before is None and not small and len(suffix) > 3 and suffix.lower() in _STRONG:  # noqa: PLR2004
+        before = _NAME_ONLY.search(text, max(0, start - _CASELESS_WINDOW), start)
     if before is None:
         return None
     after = _AFTER.match(text, end)

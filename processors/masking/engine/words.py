@@ -4,7 +4,6 @@ Everything is an array with one element a word. `before` and `after` look at nei
 space between) is for the gap flags to say, so rules combine both.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .batch import Bytes, Offsets, TextBatch
-from .eights import Eight, Eights, Rest, has_digit, has_other, has_small, has_vowel
+from .eights import has_small, has_vowel
 from .hashing import Hashes, hashes_of_eights
 from .lexicon import Classes, Lexicon, Word
 from .tokens import Tokens
@@ -94,7 +93,8 @@ class Words:
     @cached_property
     def hashes(self) -> Hashes:
         """The 64-bit name of each word."""
-        return hashes_of_eights(self._eights, self._first_eight, self.tokens.starts, self.lengths)
+        tokens = self.tokens
+        return hashes_of_eights(tokens.eights, tokens.first_eight, tokens.starts, tokens.lengths)
 
     @cached_property
     def classes(self) -> Classes:
@@ -129,38 +129,17 @@ class Words:
     @cached_property
     def lengths(self) -> NDArray[np.int32]:
         """Bytes of each word."""
-        return (self.tokens.ends - self.tokens.starts).astype(np.int32)
-
-    @cached_property
-    def _eights(self) -> Eights:
-        return Eights.of(self.tokens.codes)
-
-    @cached_property
-    def _first_eight(self) -> Eight:
-        return self._eights.first(self.tokens.starts, self.lengths)
-
-    @cached_property
-    def _rest(self) -> Rest:
-        return self._eights.rest(self.tokens.starts, self.lengths)
-
-    def _holds(self, asked: Callable[[Eight], Mask]) -> Mask:
-        """Words of which any eight bytes hold what is asked of eight bytes."""
-        held = asked(self._first_eight)
-        held[self._rest.longer] |= self._rest.any(asked(self._rest.eights))
-        return held
+        return self.tokens.lengths
 
     def with_vowel(self, which: Offsets) -> Mask:
         """Whether these words have a vowel in them, or `y`, or a letter of another script."""
-        starts, lengths = self.tokens.starts[which], self.lengths[which]
-        held = has_vowel(self._eights.first(starts, lengths))
-        rest = self._eights.rest(starts, lengths)
-        held[rest.longer] |= rest.any(has_vowel(rest.eights))
-        return held
+        tokens = self.tokens
+        return Tokens(tokens.codes, tokens.starts[which], tokens.ends[which]).holds(has_vowel)
 
     @cached_property
     def small(self) -> Mask:
         """A small letter in it, or one of another script."""
-        return self._holds(has_small)
+        return self.tokens.holds(has_small)
 
     @cached_property
     def first_codes(self) -> Bytes:
@@ -170,12 +149,12 @@ class Words:
     @cached_property
     def letters(self) -> Mask:
         """No digit in it."""
-        return ~self._holds(has_digit)
+        return np.asarray(self.tokens.digits == 0)
 
     @cached_property
     def number(self) -> Mask:
         """Nothing but digits."""
-        return ~self._holds(has_other)
+        return np.asarray(self.tokens.digits == self.lengths)
 
     @cached_property
     def capital(self) -> Mask:

@@ -19,6 +19,7 @@ from sluicegate.processors.masking.identifiers import Kind
 
 from .forms import number_of
 from .letters import EIGHT, MASKS, Keys, Letters
+from .readings import plain
 from .spelt import Spelt
 from .texts import Flags, Places, Texts
 
@@ -26,6 +27,8 @@ _SURE_DIGITS: Final = 5
 _SURE_MIXED: Final = 8
 _LONG_PHONE: Final = 11
 _NATIONAL: Final = 10
+_LOCAL: Final = 7
+_NOT_ASCII: Final = 0x80
 _LONG_NAME: Final = 4
 _SHORT_DIGITS: Final = 2
 _LONG_DIGITS: Final = 9
@@ -42,6 +45,7 @@ _NO_NAMES: Final = (
     " health clinic general university college school department institute the of and"
 )
 _NAME: Final = number_of(Kind.NAME)
+_PHONE: Final = number_of(Kind.PHONE)
 _EMAIL: Final = number_of(Kind.EMAIL)
 _FORM: Final = re.compile(rb"<[a-z-]{2,12}(?::[a-z0-9]{3,24}|-[0-9]{1,6})?>")
 _NUMBERED: Final = np.array([kind in {Kind.PHONE, Kind.NUMBER} for kind in Kind])
@@ -92,8 +96,25 @@ class Known:
 
     def add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool = False) -> None:
         """Know these literals, each with a mark behind it; `typed`: they are whole values of an identifier column."""
-        if not len(literals):
-            return
+        if len(literals):
+            self._add(literals, kinds, typed=typed, sure=typed)
+            if not literals.data.isascii():
+                self._add_plain(literals, kinds, typed=typed)
+
+    def _add_plain(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool) -> None:
+        """Those that are not ASCII, as they look and in small letters of every script."""
+        foreign = np.unique(literals.rows_of(np.flatnonzero(literals.codes >= _NOT_ASCII))).tolist()
+        texts = {row: literals.row(row).decode(errors="replace") for row in foreign}
+        rows = [
+            row
+            for row, text in texts.items()
+            if typed or kinds[row] != _NAME or sum(word[:1].isupper() for word in text.split()) > 1
+        ]
+        if rows:
+            folded = pa.array([plain(texts[row][:-1]).casefold() for row in rows], pa.large_string())
+            self._add(Texts.of(folded).marked(), kinds[rows], typed=typed, sure=True)
+
+    def _add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool, sure: bool) -> None:
         letters = Letters(literals)
         bounds = letters.of_places(literals.offsets)
         begins, ends = bounds[:-1], bounds[1:] - 1
@@ -102,7 +123,7 @@ class Known:
         word = np.searchsorted(word_starts, bounds)
         words = np.diff(word) - 1
         digits = _counted((np.frombuffer(letters.data, np.uint8) - np.uint8(ord("0"))) < 10, bounds)  # noqa: PLR2004 - digits
-        proper = np.ones(len(word_starts), bool) if typed else _proper(letters)
+        proper = np.ones(len(word_starts), bool) if sure else _proper(letters)
         is_name = (kinds == _NAME) & (digits == 0)
         several = is_name & (words > 1) & (_counted(proper, word) > 1)
         strong = (
@@ -114,6 +135,8 @@ class Known:
         self._know(letters, begins[strong], ends[strong])
         long = _NUMBERED[kinds] & (digits >= _LONG_PHONE) & (digits == sizes)
         self._know(letters, ends[long] - _NATIONAL, ends[long])
+        phone = (kinds == _PHONE) & (digits >= _NATIONAL) & (digits == sizes)
+        self._know(letters, ends[phone] - _LOCAL, ends[phone])
         mixed = strong & (digits < sizes)
         self.spelt.add(letters.data, begins[mixed], ends[mixed])
         self._add_pairs(letters, proper, word[:-1][several], words[several])
@@ -194,6 +217,9 @@ class _Index:
         self._keys = np.concatenate([*(one.keys for one in self._pieces), np.zeros(0, np.uint64)])
         self._sizes = np.concatenate([*(one.sizes for one in self._pieces), np.zeros(0, np.int64)])
         self._table[_slots(self._keys & MASKS[_PREFIX])] = True
+        # Sorted once: numpy's `unique` of as many takes twenty times as long.
+        beginning = np.minimum(self._sizes, EIGHT)
+        self._members = {size: np.sort(self._keys[beginning == size]) for size in range(_PREFIX, EIGHT + 1)}
 
     def found(self, letters: Letters) -> tuple[Places, Places]:
         """First and last letter of every place where a literal stands, from the beginning of a word to the end of one."""
@@ -205,10 +231,9 @@ class _Index:
         firsts: list[int] = []
         lasts: list[int] = []
         for size in range(_PREFIX, EIGHT + 1):
-            some = np.minimum(self._sizes, EIGHT) == size
-            if not some.any():
+            members = self._members[size]
+            if not len(members):
                 continue
-            members = np.unique(self._keys[some])
             keys = windows & MASKS[size]
             at = np.minimum(np.searchsorted(members, keys), len(members) - 1)
             maybe = words[members[at] == keys]

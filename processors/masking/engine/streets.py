@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from .batch import SEPARATOR
 from .extents import Extent
 
 SUFFIXES: Final = (
@@ -67,12 +68,16 @@ SUFFIX: Final = _suffix()
 
 def numbered(text: bytes, start: int, end: int) -> Extent | None:
     """House number, name, suffix, direction and unit; a bare capitalised name only before an unmistakable suffix."""
-    word = text.rfind(b" ", max(0, start - _LONGEST_WORD), start) + 1
+    low = max(0, start - _LONGEST_WORD)
+    word = text.rfind(b" ", low, start) + 1
     start += 1
     suffix = text[start:end]
     small = suffix[:1].islower()
     if not (small or text[word] in _CAPITAL_OR_DIGIT or text[word:start] in _PARTICLES):
-        return None
+        # The first word of a line or a row has no space before it.
+        word = max(text.rfind(b"\n", low, start), text.rfind(SEPARATOR, low, start)) + 1
+        if text[word] not in _CAPITAL_OR_DIGIT:
+            return None
     before = None
     if digit := _DIGIT.search(text, max(0, start - _CASELESS_WINDOW), start):
         before = _NUMBERED.search(text, digit.start(), start)

@@ -1,21 +1,25 @@
 """Releases on a real Kafka: worker processes, the rights of each role, the clients that people and agents use."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from kafka_world import deployment_on
+from typer.testing import CliRunner
 
 from sluicegate.processors.events import Event
-from sluicegate.processors.export_release import EXPORT_RELEASE
+from sluicegate.processors.export_release import EXPORT_RELEASE, RELEASER
 from sluicegate.schemas.approval import ApprovalRequest
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.export import MaskedBatch, WithheldBatch
 from sluicegate.schemas.outcome import OutcomeKind
+from sluicegate.streams.cli import app
 from sluicegate.streams.clients.agent import AgentClient, Submission
 from sluicegate.streams.clients.audit_reader import AuditReader
 from sluicegate.streams.clients.executor import Executor
@@ -27,6 +31,7 @@ from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.kafka.embedded import EmbeddedBroker
 from sluicegate.streams.kafka.principals import Role
 from sluicegate.streams.local import LocalDeployment
+from sluicegate.streams.releasing import releasing_keys
 from sluicegate.streams.testing.cluster import Cluster
 
 pytestmark = pytest.mark.broker
@@ -197,3 +202,31 @@ def told(clinic: Clinic, action_id: str) -> list[str] | None:
     (story,) = AuditReader(clinic.deployment.connection(Role.ANALYST)).stories(action_id)
     codes = {code for step in story.steps for code in step.codes}
     return [step.sentence for step in story.steps] if Event.EXPORT_DESTROYED in codes else None
+
+
+def test_operators_say_who_must_release(clinic: Clinic, tmp_path: Path) -> None:
+    """`executor add masking` takes masking's own key and no user of its own, and enrolling masking again keeps the floor."""
+    settings = clinic.deployment.settings
+    config = tmp_path / "sluicegate.toml"
+    operators = ", ".join(f'"{name}" = "{key}"' for name, key in settings.trust.operators.items())
+    config.write_text(
+        f'bootstrap = "{settings.bootstrap}"\nprefix = "{settings.prefix}"\npartitions = {settings.partitions}\n'
+        f'state_dir = "{settings.state_dir}"\n[trust]\noperators = {{ {operators} }}\n'
+    )
+    words = [
+        "executor",
+        "add",
+        RELEASER,
+        "--types",
+        EXPORT_RELEASE,
+        "--floor",
+        f"{EXPORT_RELEASE}=privacy-office:1",
+    ]
+    done = CliRunner().invoke(app, ["--config", str(config), *words, "--json"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert json.loads(done.stdout)["added"] == []
+    clinic.deployment.operator.refresh()
+    clinic.deployment.enrol_masking([clinic.persons["mask"]])
+    enrolled_as = clinic.deployment.operator.tables.directory.executors[RELEASER]
+    assert enrolled_as.floor[EXPORT_RELEASE].groups == {"privacy-office": 1}
+    assert enrolled_as.key == releasing_keys(clinic.deployment.state).executor.public.text

@@ -1,6 +1,7 @@
 """Lay masked text over what it was made of: all that is no replacement must be the same bytes in the same order."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -16,6 +17,12 @@ from .texts import CLASSES, DIGIT, Places, Texts
 
 _YEAR: Final = re.compile(rb"(?:1[89]|20)[0-9]{2}(?![0-9])")
 _WHOLE_YEAR: Final = re.compile(rb"(?<![0-9])(?:1[89]|20)[0-9]{2}(?![0-9])")
+_NUMBER: Final = re.compile(rb"[0-9]+")
+_COMPACT: Final = (8, 12, 14)
+"""Digits of a date in one piece, without and with a time."""
+_DAY_AND_MONTH: Final = 2
+"""Two numbers of two digits."""
+_TRIED: Final = 32
 _TAIL: Final = 0x80
 _TAIL_MASK: Final = 0xC0
 _DATE: Final = number_of(Kind.DATE)
@@ -135,7 +142,18 @@ class _Row(NamedTuple):
 
 def _year(new: bytes, place: int, last: int, literal: bytes) -> tuple[int, int] | None:
     year = _YEAR.match(new, place, last)
-    return (year.end(), _DATE) if year is not None and year[0] in literal else None
+    return (year.end(), _DATE) if year is not None and is_dated(literal, year[0]) else None
+
+
+def is_dated(literal: bytes, year: bytes) -> bool:
+    """Whether a literal may be a date of this year: the last four digits of another number are no year."""
+    numbers = _NUMBER.findall(literal)
+    others = [number for number in numbers if number != year]
+    if len(others) == len(numbers):
+        return any(len(number) in _COMPACT and year in {number[:4], number[-4:]} for number in numbers)
+    return b":" in literal or (
+        len(others) <= _DAY_AND_MONTH and all(len(one) <= _DAY_AND_MONTH for one in others)
+    )
 
 
 def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple[Places, Places] | Misfit:
@@ -156,13 +174,24 @@ def _guessed(before: Texts, after: Texts, forms: Forms, *, years: bool) -> tuple
             )
         ]
         if years:
-            places = sorted((*places, *(year.span() for year in _WHOLE_YEAR.finditer(new))))
+            # A shifted date holds a year as well, and is a form whole.
+            places = sorted((*places, *_outside(places, _WHOLE_YEAR, new)))
         spans = list(_gaps(old, new, places))
         if not spans and places:
             return Misfit((row,))
         starts += [int(before.offsets[row]) + start for start, _ in spans]
         ends += [int(before.offsets[row]) + end for _, end in spans]
     return np.array(starts, np.int64), np.array(ends, np.int64)
+
+
+def _outside(
+    places: list[tuple[int, int]], pattern: re.Pattern[bytes], text: bytes
+) -> Iterator[tuple[int, int]]:
+    """Matches of a pattern that lie in none of these places, which are in order."""
+    for found in pattern.finditer(text):
+        before = bisect_right(places, found.span())
+        if before == 0 or places[before - 1][1] <= found.start():
+            yield found.span()
 
 
 def _gaps(old: bytes, new: bytes, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -185,9 +214,29 @@ def _gaps(old: bytes, new: bytes, places: list[tuple[int, int]]) -> Iterator[tup
             if year < 0:
                 return
             first = year + end - start
-        place = len(old) - len(kept) if last else old.find(kept, first)
+        place = len(old) - len(kept) if last else _found(old, kept, first)
         if place < first or (last and not old.endswith(kept)):
             return
         gaps.append((at, place))
         at = place + len(kept)
     yield from gaps
+
+
+def _found(old: bytes, kept: bytes, first: int) -> int:
+    """Where a kept piece stands from here on: the first place that tears no word, if there is one near."""
+    place = old.find(kept, first)
+    near = place
+    for _ in range(_TRIED):
+        if near < 0:
+            break
+        if not (_tears(old, near) or _tears(old, near + len(kept))):
+            return near
+        near = old.find(kept, near + 1)
+    return place
+
+
+def _tears(old: bytes, place: int) -> bool:
+    if not 0 < place < len(old):
+        return False
+    before, behind = CLASSES[old[place - 1]], CLASSES[old[place]]
+    return bool(before == behind and 0 < before <= DIGIT)

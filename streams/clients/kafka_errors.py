@@ -9,6 +9,8 @@ from confluent_kafka import KafkaError, KafkaException
 from sluicegate.schemas.errors import AccessError, ConfigurationError, SluicegateError, TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 
+UNKNOWN_PARTITION: Final = KafkaError._UNKNOWN_PARTITION  # noqa: SLF001  # the client's public constants begin with `_`
+"""What the client itself answers as long as no broker is there that could know the partition: no broker has said it."""
 _DENIED: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -20,8 +22,8 @@ _DENIED: Final = frozenset(
 _ABSENT: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001  # the client's public constants begin with `_`
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        UNKNOWN_PARTITION,
     }
 )
 _SILENT: Final = frozenset(
@@ -52,9 +54,10 @@ _MOVING: Final = frozenset(
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError._WAIT_COORD,  # noqa: SLF001
+        UNKNOWN_PARTITION,
     }
 )
-"""A partition that was just made, or is getting another leader."""
+"""A partition that was just made, or is getting another leader, or whose only broker is away."""
 _AGAIN_S: Final = 0.05
 _STARTING_S: Final = 2.0
 
@@ -62,15 +65,25 @@ T = TypeVar("T")
 
 
 def patiently(ask: Callable[[], T], limit_s: float) -> T:
-    """Ask again while partitions are on the move; KafkaException for any other answer, or when the time is over."""
-    until = time.monotonic() + limit_s
+    """Ask again while partitions are on the move; KafkaException for any other answer, or when the time is over.
+
+    A broker that has only just started again knows no topic for a moment: it is asked again before that is believed.
+    """
+    began_s = time.monotonic()
     while True:
         try:
             return ask()
         except KafkaException as error:
-            if error.args[0].code() not in _MOVING or time.monotonic() > until:
+            if time.monotonic() - began_s > _asked_for_s(error.args[0].code(), limit_s):
                 raise
         time.sleep(_AGAIN_S)
+
+
+def _asked_for_s(code: int, limit_s: float) -> float:
+    """How long a question with this answer is asked again."""
+    if code in _MOVING:
+        return limit_s
+    return min(_STARTING_S, limit_s) if code in _ABSENT else 0.0
 
 
 def described(client: Any, name: str, limit_s: float) -> Any:

@@ -18,7 +18,7 @@ from sluicegate.schemas.errors import AccessError, TimedOutError
 from sluicegate.streams.kafka.connection import Connection
 from sluicegate.streams.runtime.records import headers_of
 
-from .kafka_errors import Trouble, described, explain, passes, patiently
+from .kafka_errors import UNKNOWN_PARTITION, Trouble, described, explain, passes, patiently
 
 REQUEST_S: Final = 15.0
 """How long one request to the cluster may take."""
@@ -186,6 +186,9 @@ class TopicReader:
         )
 
     def _explained(self, error: KafkaException) -> Exception:
+        """Of a question about partitions, which were there when this reader was made."""
+        if error.args[0].code() == UNKNOWN_PARTITION:
+            return TimedOutError(f"Kafka did not say in time where `{self.topic}` ends")
         return explain(self._connection, error, "read", self.topic, self._trouble)
 
 

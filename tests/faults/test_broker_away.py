@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,9 @@ from broker_away import WAYS, BrokerOfOurOwn
 from kafka_world import deployment_on
 from recorded_night import APPROVE_WHEN, POLICY, Ward
 
+from sluicegate.schemas.errors import TimedOutError
+from sluicegate.streams.clients.follower import Follower
+from sluicegate.streams.clients.topic_reader import From, TopicReader
 from sluicegate.streams.health import HealthServer, Watched
 from sluicegate.streams.health.address import Address
 from sluicegate.streams.kafka.embedded import EmbeddedBroker, Lifetime
@@ -180,3 +184,19 @@ def test_a_minute_without_the_broker_changes_nothing(
     watch = play_through(own_broker, deployment, tmp_path, WAYS[way], seconds)
     assert watch.reasons & {"worker-silent", "stale-tables", "worker-ended", "crash-loop", "not-started"}
     assert 503 in {status for status, _ in watch.seen}
+
+
+def test_who_reads_on_goes_on_when_the_broker_is_back(own_broker: BrokerOfOurOwn) -> None:
+    """The client knows no partition while nobody is there to ask: a reader of requests must not take that for the end."""
+    reviewer = Cluster.fresh(own_broker.running).connection("reviewer-local")
+    follower = Follower(TopicReader(reviewer, "approvals", From.BEGINNING), lambda _: None)
+    follower.catch_up(AGAIN_S)
+    for _ in range(2):
+        with ThreadPoolExecutor(1) as beside:
+            away = beside.submit(own_broker.kill, SHORT_S / 2)
+            while not away.done():
+                with suppress(TimedOutError):
+                    follower.catch_up(0.5)
+        away.result()
+        follower.catch_up(2 * AGAIN_S)
+    follower.close()

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from sluicegate.processors.masking.columns import Path, spelled
 from sluicegate.processors.masking.engine.fields import Masking
-from sluicegate.processors.masking.engine.tables import Tables
+from sluicegate.processors.masking.engine.tables import ANY_KEY, Tables
 from sluicegate.schemas.errors import RefusedError
 
 from .batches import Batch, ComparedTable
@@ -106,21 +106,39 @@ def _compression(file: Any) -> str:
 
 
 def _long_numbers(file: Any) -> frozenset[Path]:
-    """Top-level columns with whole numbers of nine digits or more."""
-    names = [
-        field.name
-        for field in file.schema_arrow
-        if pa.types.is_integer(field.type)
-        or pa.types.is_decimal(field.type)
-        or pa.types.is_floating(field.type)
-    ]
+    """Places, in structs, lists and maps too, with whole numbers of nine digits or more."""
+    names = [field.name for field in file.schema_arrow if _holds_numbers(field.type)]
     long: set[Path] = set()
     for batch in file.iter_batches(1 << 16, columns=names) if names else ():
-        for name in names:
-            bounds = pc.call_function("min_max", [batch.column(batch.schema.get_field_index(name))]).as_py()
-            if any(value is not None and abs(value) >= _LONG for value in bounds.values()):
-                long.add((spelled(name),))
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            long.update(_long_in(array, (spelled(name),)))
     return frozenset(long)
+
+
+def _holds_numbers(kind: Any) -> bool:
+    return _is_number(kind) or any(
+        _holds_numbers(kind.field(number).type) for number in range(kind.num_fields)
+    )
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_decimal(kind) or pa.types.is_floating(kind))
+
+
+def _long_in(array: Any, path: Path) -> Iterator[Path]:
+    kind = array.type
+    if pa.types.is_struct(kind):
+        for field, inner in zip(kind, array.flatten(), strict=True):
+            yield from _long_in(inner, (*path, spelled(field.name)))
+    elif pa.types.is_map(kind):
+        # At any key: the items of a map have one type.
+        yield from _long_in(array.items, (*path, ANY_KEY))
+    elif kind.num_fields:
+        yield from _long_in(array.flatten(), path)
+    elif _is_number(kind):
+        bounds = pc.call_function("min_max", [array]).as_py()
+        if any(value is not None and abs(value) >= _LONG for value in bounds.values()):
+            yield path
 
 
 def _as_records(batch: Any) -> bytes:

@@ -25,6 +25,8 @@ Built = Callable[[], Any]
 """A masked array, once the batch is masked."""
 Numbers = NDArray[np.int64]
 
+ANY_KEY: Final = "*"
+"""In a path: the items of a map, whatever their keys."""
 _DATE: Final = Column(Kind.DATE)
 
 
@@ -150,6 +152,9 @@ class Tables:
         """A map is an object whose keys may be data; what stands at one key is a column."""
         nest = _Nest.of(array)
         keys, items = nest.values.flatten()
+        if (*path, ANY_KEY) in self._long:
+            encoded = items.dictionary_encode()
+            items = pa.array(as_texts(encoded.dictionary), pa.string()).take(encoded.indices)
         if not _is_text(keys.type):
             keys = keys.cast(pa.string())
         encoded = keys.dictionary_encode()

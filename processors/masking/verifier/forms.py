@@ -102,7 +102,7 @@ class Proofs:
         shifts = np.arange(_HALF - 1, -1, -1).astype(np.uint64) * np.uint64(_BITS)
         halves = (threes.reshape(-1, 2, _HALF).astype(np.uint64) << shifts).sum(axis=2)
         value, proof = halves[:, 0], halves[:, 1] | kinds.astype(np.uint64) << np.uint64(8 * _PROOF_BYTES)
-        return spelt & self._proved.all_of(value, proof, self._proves), small
+        return np.asarray(spelt & self._proved.all_of(value, proof, self._proves)), np.asarray(small)
 
     def _proves(self, values: Numbers, proofs: Numbers) -> Flags:
         """Which the secret's holder made: values, and their proofs with the kind in the first byte."""
@@ -111,10 +111,11 @@ class Proofs:
         for kind in np.unique(kinds).tolist():
             which = np.flatnonzero(kinds == kind)
             copy = blake2b(key=self._key, person=_KINDS[kind], digest_size=_PROOF_BYTES).copy
-            digests = [
-                (one := copy()).update(value) or one.digest() for value in _seven(values[which]).tolist()
-            ]
-            made[which] = np.frombuffer(b"".join(digests), f"V{_PROOF_BYTES}") == _seven(proofs[which])
+            proving = [copy() for _ in which]
+            for one, value in zip(proving, _seven(values[which]).tolist(), strict=True):
+                one.update(value)
+            digests = b"".join([one.digest() for one in proving])
+            made[which] = np.frombuffer(digests, f"V{_PROOF_BYTES}") == _seven(proofs[which])
         return made
 
     def _other(self, body: bytes) -> tuple[bool, bool]:
@@ -143,7 +144,9 @@ class _Remembered:
     def all_of(self, values: Numbers, others: Numbers, ask: Callable[[Numbers, Numbers], Flags]) -> Flags:
         """The answer for each pair; equal ones are asked for once."""
         slots = ((values ^ others) * _MIX >> np.uint64(64 - _SLOTS)).astype(np.intp)
-        true = (self._values[slots] == values) & (self._others[slots] == others) & (others != 0)
+        true: Flags = np.asarray(
+            (self._values[slots] == values) & (self._others[slots] == others) & (others != 0)
+        )
         new = np.flatnonzero(~true)
         if not len(new):
             return true

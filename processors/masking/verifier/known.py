@@ -65,7 +65,7 @@ class _Pieces(NamedTuple):
 
     @property
     def sizes(self) -> Places:
-        return self.ends - self.starts + self.more_ends - self.more_starts
+        return np.asarray(self.ends - self.starts + self.more_ends - self.more_starts)
 
     @property
     def keys(self) -> Keys:
@@ -74,7 +74,7 @@ class _Pieces(NamedTuple):
         head = self.letters.keys(self.starts) & MASKS[first]
         tail = self.letters.keys(self.more_starts) << (first % EIGHT * 8).astype(np.uint64)
         both = np.where((first < EIGHT) & (self.more_ends > self.more_starts), head | tail, head)
-        return both & MASKS[np.minimum(self.sizes, EIGHT)]
+        return np.asarray(both & MASKS[np.minimum(self.sizes, EIGHT)])
 
     def literal(self, number: int) -> bytes:
         data = self.letters.data
@@ -285,14 +285,14 @@ def _proper(letters: Letters) -> Flags:
     """The words that may be a part of somebody's name: with a capital, and neither of places nor of institutions."""
     initials = letters.texts.codes[letters.word_places]
     capital = (initials < ord("a")) & (initials > ord("9")) | (initials >= _FOREIGN)
-    return capital & ~is_word_of(_NO_NAMES, letters)
+    return np.asarray(capital & ~is_word_of(_NO_NAMES, letters))
 
 
 def is_word_of(vocabulary: str, letters: Letters) -> Flags:
     """Which words begin like one of some small words: the first eight letters are compared."""
     keys, others = _word_keys(letters), _vocabulary(vocabulary)
     at = np.minimum(np.searchsorted(others, keys), len(others) - 1)
-    return others[at] == keys
+    return np.asarray(others[at] == keys)
 
 
 def _word_keys(letters: Letters) -> Keys:

@@ -57,7 +57,5 @@ class Letters:
 
     def keys(self, at: Places, size: int = EIGHT) -> Keys:
         """The next bytes from each letter on as a number, eight or four of them."""
-        windows: NDArray[np.generic] = np.ndarray(
-            (len(self.data) + 1,), f"<u{size}", self._padded, strides=(1,)
-        )
-        return np.asarray(windows[at])
+        windows: Keys = np.ndarray((len(self.data) + 1,), f"<u{size}", self._padded, strides=(1,))
+        return windows[at]

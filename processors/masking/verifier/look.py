@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 
 from sluicegate.processors.masking.identifiers import Kind
 
-from .alignment import Alignment, Misfit, aligned, torn
+from .alignment import Alignment, Misfit, aligned, is_dated, torn
 from .claim import Claim
 from .documents import MEDIA_TYPES, records
 from .expected import Expected, Holds
 from .forms import Forms, number_of
 from .known import Known
 from .letters import Letters
+from .readings import decoded_readings, plain_readings
 from .report import MOST_PLACES, Objection, Reason, Report
 from .residual import Residual
-from .shapes import decoded, look_alikes, shapes, unknown_pairs
+from .shapes import look_alikes, shapes, unknown_pairs
 from .tables import Leaf, leaves
 from .texts import Flags, Texts
 from .walk import NUMBERED, Leaves, Place, Places, Walk
@@ -149,7 +150,7 @@ class Look:
         lines = Leaves()
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
             lines.add(one, other, number, places.root)
-        self._leaves(lines, prose=True)
+        self._leaves(lines, prose=True, singles=True)
         self._finish()
         return len(old)
 
@@ -160,8 +161,8 @@ class Look:
         self._keys(walk)
         together = _texts(sorted(walk.names)).marked()
         self.known.add(together, np.full(len(together), _NAME))
-        self._leaves(walk.text, prose=True)
-        self._leaves(walk.plain, prose=False)
+        self._leaves(walk.text, prose=True, singles=True)
+        self._leaves(walk.plain, prose=False, singles=False)
         self._kept(walk.kept)
         numbers = Leaves()
         for number, (record, place) in walk.numbers.items():
@@ -176,7 +177,7 @@ class Look:
         stayed = Leaves()
         for key, (record, place) in walk.keys.items():
             stayed.add(key, key, record, place)
-        self._leaves(stayed, prose=False)
+        self._leaves(stayed, prose=False, singles=True)
         replaced = walk.new_keys
         numbered = [NUMBERED.fullmatch(key) for key in replaced.after]
         others = Leaves()
@@ -201,14 +202,17 @@ class Look:
         forms = self._proved(texts, source)
         left = texts.with_marks(forms.starts, forms.ends)
         self._search_later(left, source, Reason.KNOWN_IN_KEPT)
-        inner = decoded(left.to_arrow(), left)
-        if inner is not None:
-            self._search_later(inner[0].marked(), _of_rows(source, inner[1]), Reason.KNOWN_IN_KEPT)
+        for inner in (plain_readings(left), decoded_readings(left.to_arrow(), left)):
+            if inner is not None:
+                from_rows = _of_rows(source, inner.rows)
+                self._search_later(inner.folded().texts, from_rows, Reason.KNOWN_IN_KEPT)
 
-    def _leaves(self, leaves_: Leaves, *, prose: bool) -> None:
+    def _leaves(self, leaves_: Leaves, *, prose: bool, singles: bool) -> None:
         if leaves_.before:
             source = Source("", leaves_)
-            self._text(_texts(leaves_.before), _texts(leaves_.after), source, None, prose=prose)
+            self._text(
+                _texts(leaves_.before), _texts(leaves_.after), source, None, prose=prose, singles=singles
+            )
 
     def _identifiers(
         self,
@@ -245,8 +249,11 @@ class Look:
 
     def _is_shortened(self, old: bytes, new: bytes, kind: Kind | None) -> bool:
         """Whether a date became its year."""
-        may = self.expected.years if kind is None else kind in _DATES
-        return may and _YEAR.fullmatch(new) is not None and new in old
+        if _YEAR.fullmatch(new) is None:
+            return False
+        if kind is None:
+            return self.expected.years and new != old and is_dated(old, new)
+        return kind in _DATES and new in old
 
     @staticmethod
     def _may_stay(old: bytes, new: bytes, kind: Kind | None) -> bool:
@@ -260,7 +267,14 @@ class Look:
         return forms
 
     def _text(
-        self, before: Texts, after: Texts, source: Source, claim: Claim | None, *, prose: bool = True
+        self,
+        before: Texts,
+        after: Texts,
+        source: Source,
+        claim: Claim | None,
+        *,
+        prose: bool = True,
+        singles: bool = True,
     ) -> None:
         if not _is_utf8(after):
             self.object_at(Reason.UTF_8, source, ())
@@ -275,27 +289,31 @@ class Look:
             self._replaced(before, alignment, source, weighs=_weighs(before, source, prose=prose))
             left = alignment.left
         column = left.to_arrow()
-        self._shapes(column, left, before, source)
+        self._shapes(column, left, before, source, singles=singles)
         letters = Letters(left)
         if prose and self.expected.masks(Kind.NAME):
             self.pairs += unknown_pairs(letters)
-        self.left.append(_Left(letters, source, Reason.KNOWN, prose))
+        self.left.append(_Left(letters, source, Reason.KNOWN, singles))
         if prose:
             self.rows += len(after)
             self._look_slowly(before, after, forms)
 
-    def _shapes(self, column: Any, left: Texts, before: Texts, source: Source) -> None:
+    def _shapes(self, column: Any, left: Texts, before: Texts, source: Source, *, singles: bool) -> None:
         for reason, rows in shapes(column, left, self.expected):
             self.object_at(reason, source, rows)
         if b"<" in left.data and (odd := look_alikes(column, before.to_arrow())):
             self.object_at(Reason.SURROGATE, source, odd)
-        inner = decoded(column, left)
-        if inner is not None:
-            texts, rows = inner
-            from_rows = _of_rows(source, rows)
-            for _, found in shapes(texts.to_arrow(), texts, self.expected):
-                self.object_at(Reason.KNOWN_ENCODED, from_rows, found)
-            self._search_later(texts.marked(), from_rows, Reason.KNOWN_ENCODED, singles=True)
+        if (readings := plain_readings(left)) is not None:
+            from_rows = _of_rows(source, readings.rows)
+            for reason, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
+                self.object_at(reason, from_rows, rows)
+            self._search_later(readings.texts, from_rows, Reason.KNOWN, singles=singles)
+            self._search_later(readings.folded().texts, from_rows, Reason.KNOWN)
+        if (readings := decoded_readings(column, left)) is not None:
+            from_rows = _of_rows(source, readings.rows)
+            for _, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
+                self.object_at(Reason.KNOWN_ENCODED, from_rows, rows)
+            self._search_later(readings.texts, from_rows, Reason.KNOWN_ENCODED, singles=True)
 
     def _search_later(self, texts: Texts, source: Source, reason: Reason, *, singles: bool = False) -> None:
         if texts.data:

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     URL = "url"
     IP = "ip"
     DATE = "date"
+    AGE = "age"
     NAME = "name"
     NAMES = "names"
     SHARE = "share"

@@ -3,16 +3,11 @@
 Coarser than the rules of the masking and written apart from them. Codes of procedures and diagnoses, money and decimals are no identifiers.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, Final
-from urllib.parse import unquote_to_bytes
 
 import numpy as np
-import pyarrow as pa
 
 from sluicegate.processors.masking.identifiers import Kind
 
@@ -27,6 +22,11 @@ _NUMERIC_DAY: Final = (
     r"\b(?:[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{4}|[0-9]{2}))\b"
 )
 _WRITTEN_DAY: Final = rf"(?i:\b{_MONTH}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? [0-9]{{4}}\b|\b[0-9]{{1,2}}(?:st|nd|rd|th)? {_MONTH},? [0-9]{{4}}\b)"
+_MONTH_NAME: Final = "(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+_DAY_OF_MONTH: Final = (
+    rf"\b{_MONTH_NAME}\.? [0-9]{{1,2}}(?:st|nd|rd|th)\b|\b[0-9]{{1,2}}(?:st|nd|rd|th) (?:of )?{_MONTH_NAME}\b"
+)
+_OLD: Final = r"(?i:\b(?:9[0-9]|1[01][0-9])[ -]?(?:years?[ -]old|y/?o)\b|\baged? (?:9[0-9]|1[01][0-9])\b)"
 _GROUPS: Final = r"\b[0-9]{3}[-. ][0-9]{2}[-. ][0-9]{4}\b|\b[0-9]{3}\)?[-. ]{1,2}[0-9]{3}[-. ][0-9]{4}\b"
 _FOURS: Final = r"\b(?:[0-9]{4}[- ]){3}[0-9]{1,4}\b"
 _LABEL: Final = "mrn|ssn|account|acct|member|policy|licen[sc]e|passport|phone|tel|fax|npi|dea|chart"
@@ -39,7 +39,8 @@ _SHAPES: Final = (
     (Reason.URL, Kind.URL, r"(?i:https?://|\bwww\.[a-z])"),
     (Reason.IP, Kind.IP, _ADDRESS),
     (Reason.DIGITS, Kind.SSN, f"{_GROUPS}|{_FOURS}"),
-    (Reason.DATE, Kind.DATE, f"{_NUMERIC_DAY}|{_WRITTEN_DAY}"),
+    (Reason.DATE, Kind.DATE, f"{_NUMERIC_DAY}|{_WRITTEN_DAY}|{_DAY_OF_MONTH}"),
+    (Reason.AGE, Kind.AGE, _OLD),
     (Reason.LABELLED, Kind.RECORD, _LABELLED),
     (Reason.NAME, Kind.NAME, r"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+"),
 )
@@ -51,10 +52,6 @@ _MONEY: Final = rb"(?:\$|\xe2\x82\xac|\xc2\xa3) ?"
 _SAID: Final = re.compile(rb"(?i:\b(?:%b)(?: code)?s?[ :#(]{1,3})\Z|(?:%b|[0-9]\.)\Z" % (_CODES, _MONEY))
 """What makes long numbers codes, money or the end of a fraction."""
 _FRACTION: Final = re.compile(rb"\.[0-9]")
-_ENCODED: Final = "[A-Za-z0-9+/_-]{5}(?:[0-9]|[a-z][A-Z])[A-Za-z0-9+/_-]{5}|%[0-9A-Fa-f]{2}"
-"""Pieces with a digit or a hump inside, and escapes."""
-_PIECES: Final = re.compile(rb"[A-Za-z0-9+/_-]{12,4096}")
-_PLAIN: Final = re.compile(rb"[a-z]+|[A-Z]?[a-z]+|[A-Z]+")
 _LOOK_ALIKE: Final = (
     "<(?:" + "|".join(kind.value for kind in Kind) + r")(?::|>)|<\s?[a-z-]{2,12}\s?:\s?[A-Za-z0-9]{12,64}\s?>"
 )
@@ -125,32 +122,6 @@ def unknown_pairs(letters: Letters) -> int:
     pairs = first[inside & apart & small]
     known = is_word_of(_WORDS, letters) if len(pairs) else capital
     return int((~(known[pairs] | known[pairs + 1])).sum())
-
-
-def decoded(left: Any, texts: Texts) -> tuple[Texts, list[int]] | None:
-    """What encoded pieces say, if anything is encoded, and the row of each."""
-    found: list[tuple[int, bytes]] = []
-    for row in _rows(left, _ENCODED):
-        encoded = texts.row(row).replace(b"\x1f", b" ")
-        for token in _PIECES.findall(encoded):
-            if not _PLAIN.fullmatch(token):
-                found += ((row, one) for one in _decoded(token))
-        if b"%" in encoded:
-            found.append((row, unquote_to_bytes(encoded)))
-    readable = [
-        (row, text) for row, one in found if (text := one.decode(errors="ignore")).isprintable() and text
-    ]
-    if not readable:
-        return None
-    return Texts.of(pa.array([text for _, text in readable], pa.large_string())), [row for row, _ in readable]
-
-
-def _decoded(token: bytes) -> Iterator[bytes]:
-    plain = token.replace(b"-", b"+").replace(b"_", b"/")
-    with suppress(binascii.Error, ValueError):
-        yield base64.b64decode(plain + b"=" * (-len(plain) % 4))
-    with suppress(ValueError):
-        yield bytes.fromhex(token.decode())
 
 
 def _rows(left: Any, pattern: str) -> list[int]:

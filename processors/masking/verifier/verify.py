@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from sluicegate.processors.masking.check_columns import CheckColumns
-
 from .canaries import Canaries
 from .claim import Claim
 from .documents import LARGEST, MEDIA_TYPES, UnreadableError
@@ -48,7 +46,7 @@ class Verifier:
     def __post_init__(self) -> None:
         self._proofs = Proofs(self.secret)
         self._slow = self.slow or SlowLook(self.expected)
-        self._places = Places(CheckColumns(self.expected.profile))
+        self._places = Places(self.expected.profile)
 
     def verify(
         self,

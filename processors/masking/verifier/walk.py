@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sluicegate.processors.masking.check_columns import DATA, CheckColumns, is_kept, lower_name
 from sluicegate.processors.masking.identifiers import Kind, Operator, Reading
-from sluicegate.processors.masking.profile import Column
+from sluicegate.processors.masking.profile import Column, Profile
 
 from .documents import is_same_outside, within
 from .report import Reason
@@ -97,18 +97,24 @@ class Places:
 
     _MOST: Final = 20_000
 
-    def __init__(self, columns: CheckColumns) -> None:
-        self._columns = columns
-        self._known = 0
-        self._root = self._place("", "", None)
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
+        self._forget()
+
+    def __len__(self) -> int:
+        return self._known
 
     @property
     def root(self) -> Place:
         """Where records begin."""
         if self._known > self._MOST:
-            self._known = 0
-            self._root = self._place("", "", None)
+            self._forget()
         return self._root
+
+    def _forget(self) -> None:
+        self._columns = CheckColumns(self._profile)
+        self._known = 0
+        self._root = self._place("", "", None)
 
     def masks(self, kind: Kind) -> bool:
         """Whether identifiers of this kind must be gone."""

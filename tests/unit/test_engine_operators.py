@@ -18,7 +18,9 @@ from sluicegate.processors.masking.engine.surrogates import FORM, Surrogates
 from sluicegate.processors.masking.engine.tables import Tables
 from sluicegate.processors.masking.engine.treatments import Replacing, Treatment, Treatments
 from sluicegate.processors.masking.identifiers import Kind
+from sluicegate.processors.masking.masking import Masked, mask
 from sluicegate.processors.masking.profile import load_profile
+from sluicegate.processors.masking.second_look import second_look
 from sluicegate.streams.masking_engine import load_scanner
 
 _SHIFTING: Final = load_profile(
@@ -133,6 +135,31 @@ def test_rows_of_a_table_belong_to_their_subject() -> None:
     assert (table[3]["note"], table[3]["born"]) == ("seen <date>", "<birth-date>")
     assert Tables(_masking()).masked(struct).to_pylist()[0]["note"] == table[0]["note"]
     assert made() == [table[0]["note"], table[1]["note"]]
+
+
+def test_an_export_with_every_operator_passes_the_look_at_its_bytes() -> None:
+    """Shifted dates, pseudonyms, classes and years leave through `mask run` too, each proved."""
+    profile = load_profile(
+        "version: 1\nname: all\nextends: limited-data-set\nsubject: patient_id\ncolumns: {seen: date year, age: age}\n"
+        "kinds: {date: shift, birth-date: year, record: pseudonym, zip: zip3, age: age-class, name: surrogate}\n",
+        source="p",
+    )
+    surrogates = Surrogates(b"one export", pseudonym_key=_TENANT)
+    record = {
+        "patient_id": "MR-448-217", "dob": "1984-03-09", "seen": "2021-03-10", "age": "93", "zip": "03601",
+        "name": "Jane Okafor", "note": "MRN: 448-217, okafor, was seen on 3/20/2021 and on March 24, 2021",
+    }  # fmt: skip
+    raw = json.dumps(record).encode()
+
+    masked = mask("application/json", raw, profile, surrogates, _ENGINE, this_year=2026)
+
+    assert isinstance(masked, Masked)
+    assert second_look("application/json", raw, masked.body, profile, surrogates) == ()
+    left = json.loads(masked.body)
+    assert (left["dob"], left["seen"], left["age"], left["zip"]) == ("1984", "2021", "<age:90+>", "<zip:000>")
+    assert left["patient_id"] == surrogates.pseudonym(Kind.RECORD, b"MR-448-217").decode()
+    (days,) = set(_moved(left["note"], "2021-03-20", "2021-03-24"))
+    assert days
 
 
 @pytest.mark.parametrize(

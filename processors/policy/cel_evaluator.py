@@ -32,6 +32,7 @@ _FAULT = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)")
 _QUOTED = re.compile(r"'([^']*)'")
 _TOO_DEEP = "nested too deeply; use several rules"
 _BOOLEAN = ("BOOL", "DYN")
+_TRUTH = frozenset({bool})
 
 # Beginnings of the engine's error messages, which go on with values of the action, and what we say instead.
 _KINDS = (
@@ -155,7 +156,7 @@ class _CelFused:
         if not isinstance(answer, list):
             return _failed(answer)
         # INVARIANT: nothing but truths are taken for truths, whatever the engine makes of a condition.
-        if answer and {*map(type, answer)} != {bool}:
+        if not _TRUTH.issuperset(map(type, answer)):
             return Failed("neither true nor false")
         return [number for number, holds in enumerate(answer) if holds] if True in answer else ()
 

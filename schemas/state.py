@@ -17,7 +17,7 @@ class ExportProgress(Wire):
     `next_sequence` is the only batch that may come next, and it must name `last_digest` as its previous one. Once `closed`
     nothing more is accepted. `source` is who signs, `profile` what the grant or the policy asked for. `sealed_secret` is what
     its surrogates are made with, encrypted, while it is open: nonce and secretbox. `behind` are the persons behind the action when
-    the chain began, kept where the profile lets people release.
+    the chain began, kept where the profile lets people release; `held` batches of it wait for them now.
     """
 
     kind: Literal["export-progress"] = "export-progress"
@@ -36,6 +36,7 @@ class ExportProgress(Wire):
     updated_ms: Milliseconds
     sealed_secret: Blob | None = None
     behind: tuple[Name, ...] = ()
+    held: Count = 0
 
 
 class HeldExport(Wire):

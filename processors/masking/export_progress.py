@@ -10,7 +10,7 @@ from typing import Final
 
 from sluicegate.processors.contract import Put, StoreReader
 from sluicegate.schemas import codec
-from sluicegate.schemas.export import ExportBatch
+from sluicegate.schemas.export import ExportBatch, MaskedBatch
 from sluicegate.schemas.state import ExportProgress
 
 STORE: Final = "exports"
@@ -26,20 +26,20 @@ _FORMAT: Final = 1
 _HEAD: Final = struct.Struct(">BQ")
 
 
-def progress_key(of: ExportBatch | ExportProgress) -> bytes:
+def progress_key(of: ExportBatch | MaskedBatch | ExportProgress) -> bytes:
     """Of a result its grant, of a stream its name and source; names are ASCII, so no separator occurs in them."""
     if of.grant_id is not None:
         return f"grant\0{of.grant_id}".encode()
     return f"stream\0{of.stream}\0{of.source}".encode()
 
 
-def read_progress(stores: StoreReader, batch: ExportBatch) -> ExportProgress | None:
+def read_progress(stores: StoreReader, batch: ExportBatch | MaskedBatch) -> ExportProgress | None:
     """How far the chain of this batch has come; None before its first one."""
     value = stores.get(STORE, progress_key(batch))
     return None if value is None else codec.decode_own(value[_HEAD.size :], ExportProgress)
 
 
-def put_progress(batch: ExportBatch, progress: ExportProgress) -> Put:
+def put_progress(batch: ExportBatch | MaskedBatch, progress: ExportProgress) -> Put:
     """Write it."""
     head = _HEAD.pack(_FORMAT, progress.updated_ms)
     return Put(STORE, progress_key(batch), head + codec.encode(progress).value)

@@ -210,7 +210,8 @@ class MaskingTopology(OperatorTables):
             batch, digest, progress.profile, reasons, self.recipient, sealed, cause.now_ms, release_id
         )
         told = encode_withheld(batch, digest, progress.profile, reasons, cause.now_ms, release_id)
-        withheld = progress.model_copy(update={"withheld": progress.withheld + 1})
+        held_now = progress.held + (asked is not None)
+        withheld = progress.model_copy(update={"withheld": progress.withheld + 1, "held": held_now})
         puts = (put_progress(batch, withheld), *(() if asked is None else (asked.put,)))
         outputs = (
             output("exports.quarantine", batch, kept, cause, 0, trace),

@@ -31,7 +31,7 @@ from .releasing_keys import ReleasingKeys
 from .sealing import derived
 
 MAX_HELD: Final = 8
-"""Batches of one result that people are asked about: each is a request, and what is held is in memory."""
+"""Batches of one result or stream that wait for people at a time: each is a request, and what is held is in memory."""
 _NONCE_BYTES: Final = 16
 
 
@@ -74,7 +74,7 @@ class ReleaseRequests:
         keys = ReleasingKeys.of(self.secret)
         agent = keys.enrolled_as(tables.directory)
         persons = _persons(objected.batch, progress, tables)
-        if agent is None or not persons or (progress.stream is None and progress.withheld >= MAX_HELD):
+        if agent is None or not persons or progress.held >= MAX_HELD:
             return None
         release_id = cause.id("rl")
         held = codec.encode(objected.masked.model_copy(update={"release_id": release_id}))

@@ -29,6 +29,7 @@ from sluicegate.schemas.receipt import Claim, Happened, Receipt
 from sluicegate.schemas.state import HeldExport
 
 from .ends import told_end
+from .export_progress import put_progress, read_progress
 from .export_records import SOURCE, output
 from .held import end_held, opened_batch, read_held
 from .releasing_keys import ReleasingKeys
@@ -71,7 +72,7 @@ class Releasing:
         held = read_held(stores, due.key.decode())
         if held is None:
             return None
-        return self._destroyed(Event.EXPORT_FORGOTTEN, held, Reason.NO_ANSWER, cause)
+        return self._destroyed(stores, Event.EXPORT_FORGOTTEN, held, Reason.NO_ANSWER, cause)
 
     def _granted(self, stores: StoreReader, record: Record, released: Released, cause: Cause) -> Taken:
         grant = released.grant
@@ -91,7 +92,7 @@ class Releasing:
             "claim_id": claim_id,
             "executor": RELEASER,
         }
-        return Taken(Event.EXPORT_RELEASED, facts, (end_held(held.action_id),), outputs)
+        return Taken(Event.EXPORT_RELEASED, facts, _ended(stores, held, masked), outputs)
 
     def _refused(self, record: Record, grant: Grant | None, check: Check, cause: Cause) -> Taken:
         """Say so in a receipt; the end that the gate tells then destroys what is held."""
@@ -115,12 +116,14 @@ class Releasing:
         if held is None or (held.agent, held.action_digest) != (outcome.agent, outcome.action_digest):
             facts = {"release_id": outcome.action_id, "reason": Reason.NOTHING_HELD}
             return Taken(Event.RELEASE_IGNORED, facts)
-        return self._destroyed(Event.EXPORT_DESTROYED, held, outcome.outcome.value, cause)
+        return self._destroyed(stores, Event.EXPORT_DESTROYED, held, outcome.outcome.value, cause)
 
-    def _destroyed(self, event: Event, held: HeldExport, reason: str, cause: Cause) -> Taken:
+    def _destroyed(
+        self, stores: StoreReader, event: Event, held: HeldExport, reason: str, cause: Cause
+    ) -> Taken:
         """Hold it no longer, and say so where its notice stands."""
-        puts = (end_held(held.action_id),)
         masked = self._opened(held)
+        puts = _ended(stores, held, masked)
         if masked is None:
             return Taken(event, {"release_id": held.action_id, "reason": reason}, puts)
         notice = codec.encode(_notice(masked, held.reasons, cause.now_ms))
@@ -194,6 +197,15 @@ def _unfit(grant: Grant, held: HeldExport | None, now_ms: int) -> Check | None:
     if not grant.decisions:
         return Check.FLOOR
     return Check.GRANT_EXPIRED if grant.expires_at_ms - now_ms < MARGIN_MS else None
+
+
+def _ended(stores: StoreReader, held: HeldExport, masked: MaskedBatch | None) -> tuple[Put, ...]:
+    """Hold it no longer; its chain, unless it is forgotten by now, has one less that waits."""
+    progress = None if masked is None else read_progress(stores, masked)
+    if masked is None or progress is None:
+        return (end_held(held.action_id),)
+    fewer = progress.model_copy(update={"held": max(0, progress.held - 1)})
+    return end_held(held.action_id), put_progress(masked, fewer)
 
 
 def _digest(record: Record) -> bytes:

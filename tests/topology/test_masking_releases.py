@@ -12,6 +12,7 @@ from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.export_release import EXPORT_RELEASE, RELEASER
 from sluicegate.processors.grant_signature import sign_grants
 from sluicegate.processors.masking.held import CHANGELOG, HELD_MS, STORE
+from sluicegate.processors.masking.release_requests import MAX_HELD
 from sluicegate.processors.masking.releasing import MARGIN_MS
 from sluicegate.processors.masking.releasing_keys import ReleasingKeys
 from sluicegate.processors.release import Check
@@ -468,3 +469,19 @@ def test_with_another_key_nothing_is_released_and_all_is_destroyed(clinic: Maski
     clinic.advance(310_000)
     assert ends(clinic) == [(Event.RELEASE_REFUSED, Check.NOTHING_HELD), (Event.EXPORT_DESTROYED, "lapsed")]
     assert (holds(clinic), len(clinic.masked(grant))) == (0, 1)
+
+
+def test_at_most_eight_batches_of_a_stream_wait_at_a_time(clinic: MaskingDriver) -> None:
+    """A pipeline that goes on sending what is objected to fills neither memory nor inbox; one that is decided makes room for one."""
+    last = None
+    for _ in range(MAX_HELD + 2):
+        last = clinic.send(clinic.stream_batch("nightly", "crm-nightly", BODY, last))
+    clinic.run()
+    assert (len(clinic.releases()), holds(clinic)) == (MAX_HELD, MAX_HELD)
+    assert len(clinic.quarantined()) == MAX_HELD + 2
+    decide(clinic, clinic.releases()[0])
+    decide(clinic, clinic.releases()[1], Choice.REJECT)
+    for _ in range(3):
+        last = clinic.send(clinic.stream_batch("nightly", "crm-nightly", BODY, last))
+    clinic.run()
+    assert (len(clinic.releases()), holds(clinic)) == (MAX_HELD + 2, MAX_HELD)

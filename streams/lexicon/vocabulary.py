@@ -15,7 +15,9 @@ _STREETS: Final = "street st avenue ave road rd lane ln drive dr court ct boulev
 _STREETS_SURELY: Final = (
     "street avenue ave road rd lane ln boulevard blvd drive highway hwy parkway strasse straße"
 )
-_PARTICLES: Final = "de la las los del della van von der den bin ibn al el di da dos du le ter"
+_PARTICLES: Final = (
+    "de la las los del della van von der den bin ibn al el di da dos du le ter den das dei nad pod pri"
+)
 _LINKS: Final = f"{_PARTICLES} ten zu of the and for at in st saint san santa"
 _OPENERS: Final = (
     "north south east west new old upper lower great grand port lake cape glen san santa el los las"

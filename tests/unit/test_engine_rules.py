@@ -80,6 +80,8 @@ MASKED: tuple[tuple[SpanKind, str], ...] = (
     (Kind.PHOTO, "wound [IMG_2231_left.jpg] kept"),
     (Kind.STREET, "at [12 Oak Hill Road, Apt 4] now"),
     (Kind.STREET, "at [12 Kelly Alleyway] now"),
+    (Kind.STREET, "at [7 12 Oak Hill Road] now"),
+    (Kind.STREET, "send to [85 P.O. Box 771] now"),
     (Kind.STREET, "at [Bahnhofstrasse 12a] now"),
     (Kind.STREET, "at [Rue de la Paix 5] now"),
     (Kind.STREET, "send to [P.O. Box 771] now"),

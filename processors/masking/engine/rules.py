@@ -126,7 +126,7 @@ _ADDRESSES: Final = (
     Rule("street", Kind.STREET, rf" {streets.SUFFIX}\b", streets.numbered, 90),
     Rule("street-german", Kind.STREET, r"[a-z ](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
     Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l'|dalla|dello|degli|dall)[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
-    Rule("unit", Kind.STREET, r"\b(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Studio|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),
+    Rule("unit", Kind.STREET, r"\b(?:[0-9]{1,5} )?(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Studio|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),
     Rule("unit-number", Kind.STREET, r"\b(?:p\.? ?o\.? ?box|apt|apartment|suite|room|flat|bldg)\.? #? ?[0-9]{1,6}[a-z]?\b", caseless=True),
     Rule("military", Kind.STREET, r"\b(?:PSC|CMR|UNIT|Unit|USNS|USCGC|USNV|USS|FPO|APO|DPO)\b[ ,A-Z]{0,4}[0-9A-Z]", streets.military, 85),
     Rule("military-box", Kind.STREET, r"\b(?:psc|cmr|unit) [0-9]{1,6},? box [0-9]{1,6}\b", caseless=True),

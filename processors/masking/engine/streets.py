@@ -31,7 +31,7 @@ _STRONG: Final = frozenset(
 """Those that hardly mean anything else, so that they may begin with a small letter."""
 _DIGIT: Final = re.compile(rb"[0-9]")
 _NUMBERED: Final = re.compile(
-    rb"(?<![0-9A-Za-z./$\-])[0-9]{1,6}[A-Za-z]?(?:[\-/][0-9]{1,5}[A-Za-z]?)?,? (?:[A-Z0-9][A-Za-z0-9'.\-]{0,24},? |(?:of|the|de|la|del|and) ){1,5}\Z"
+    rb"(?<![0-9A-Za-z./$\-])(?:[0-9]{1,5} )?[0-9]{1,6}[A-Za-z]?(?:[\-/][0-9]{1,5}[A-Za-z]?)?,? (?:[A-Z0-9][A-Za-z0-9'.\-]{0,24},? |(?:of|the|de|la|del|and) ){1,5}\Z"
 )
 _NUMBERED_LOWER: Final = re.compile(rb"(?<![0-9A-Za-z./$\-])[0-9]{1,6}[a-z]? (?:[a-z0-9'.\-]{2,24} ){1,3}\Z")
 _NAME_ONLY: Final = re.compile(rb"(?:\b[A-Z][a-z'\-]{1,24} ){1,3}\Z")
@@ -45,7 +45,7 @@ _WORD_BEFORE: Final = re.compile(rb"(?:[A-Z][A-Za-z.'\-]{0,30} ?){0,3}[A-Za-z\-]
 _PREFIXED: Final = re.compile(
     rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|dalla|dello|degli|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
 )
-_HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.])[0-9]{1,5}[A-Za-z]?,? \Z")
+_HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.$])(?:[0-9]{1,5} )?[0-9]{1,5}[A-Za-z]?,? \Z")
 _CAPITAL_OR_DIGIT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _PARTICLES: Final = frozenset({b"of ", b"the ", b"de ", b"la ", b"del ", b"and "})
 _LONGEST_WORD: Final = 28
@@ -99,7 +99,7 @@ def named_with_number(text: bytes, start: int, end: int) -> Extent | None:
     begins = before.start() if before else start
     number = _NUMBER_AFTER.match(text, text.rfind(b" ", start, end))
     # Some write a number first as well.
-    first = _HOUSE_BEFORE.search(text, max(0, begins - 9), begins)
+    first = _HOUSE_BEFORE.search(text, max(0, begins - 14), begins)
     begins = first.start() if first else begins
     return (begins, number.end() if number else end, None, None)
 
@@ -109,7 +109,7 @@ def prefixed(text: bytes, start: int, end: int) -> Extent | None:
     name = _PREFIXED.match(text, end - 1)
     stops = name.end() if name else end
     number = _NUMBER_AFTER.match(text, stops)
-    before = _HOUSE_BEFORE.search(text, max(0, start - 9), start)
+    before = _HOUSE_BEFORE.search(text, max(0, start - 14), start)
     return (before.start() if before else start, number.end() if number else stops, None, None)
 
 

@@ -40,6 +40,12 @@ def listed_place(w: Words, found: Standing) -> Mask:
     return w.title_case & found.place
 
 
+@rule(Kind.PLACE, needs=Word.PLACE)
+def place_in_capitals(w: Words, found: Standing) -> Mask:
+    """A listed place in capitals that is no ordinary word and too long for an abbreviation."""
+    return w.all_capitals & found.place & w.has(Word.PLACE) & (w.lengths > _SHORT)
+
+
 @rule()
 def name_in_capitals(w: Words, found: Standing) -> Mask:
     """A listed name in capitals, frequent or too long for an abbreviation."""
@@ -67,10 +73,11 @@ def mostly_a_first_name(w: Words, found: Standing) -> Mask:
 
 @rule(Kind.PLACE, needs=Word.STATE)
 def country(w: Words, found: Standing) -> Mask:
-    """A state or country that is a word too (`Turkey`), with a capital inside a sentence or before a postal code."""
+    """A state or country that is a word too (`Turkey`), with a capital inside a sentence, before a postal code, or alone in its line."""
     ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
     code = after(w.space) & after(w.number & (w.lengths >= _SHORT))
-    return w.title_case & w.has(Word.STATE) & ~ordinary & ~found.kept & (~w.sentence_start | code)
+    alone = ~w.same_line & ~after(w.same_line)
+    return w.title_case & w.has(Word.STATE) & ~ordinary & ~found.kept & (~w.sentence_start | code | alone)
 
 
 @rule(caseless=True)
@@ -126,6 +133,7 @@ UNEXPLAINED: Final[tuple[WordRule, ...]] = (
     unknown_word,
     other_script,
     listed_place,
+    place_in_capitals,
     name_in_capitals,
     unknown_in_capitals,
     ordinary_word_as_name,

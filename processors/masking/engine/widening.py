@@ -144,10 +144,10 @@ def suffix(w: Words, found: Standing) -> Mask:
 
 @rule(needs=Word.LINK)
 def particle(w: Words, found: Standing) -> Mask:
-    """`van`, `de la`, `of` between two found words."""
+    """`van`, `de la`, `of`, `Di` between two found words."""
     between = w.space & before(found.named) & after(w.space) & after(found.named)
     whole = ~w.has(Word.JOINER) | before(w.has(Word.INSTITUTION) & w.capital)
-    return w.link & ~w.capital & between & whole
+    return w.link & (~w.capital | w.has(Word.PARTICLE)) & between & whole
 
 
 @rule(Kind.PLACE, needs=Word.STATE_CODE)

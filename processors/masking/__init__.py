@@ -17,4 +17,7 @@ Where things are: `profile` (`profile_reading`, `identifiers`, `*.yaml`) says wh
 people look at; `records` walks JSON (`json_tree`) by its `columns`; `free_text` joins `known_values`, `detectors`, `names`
 (`ordinary_words`) and `encodings` on `folding`-ed text into `spans`; `operators` writes tags and surrogates. `check` has
 `check_columns`, `check_literals` and `check_shapes`. `views` renders actions; `exports` is the processor for `exports.*`.
+
+What the look objects to leaves only when people release it, and only where a profile says so: `held` keeps it, `release_requests` asks by
+the action `export.release` with a `release_report`, `releasing` acts on the grant or destroys it (`ends`), as an executor does.
 """

@@ -16,7 +16,7 @@ from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.processors.masking.engine.tables import ANY_KEY, Tables
 from sluicegate.schemas.errors import RefusedError
 
-from .batches import Batch, ComparedTable
+from .batches import LONGEST, Batch, ComparedTable, too_long
 
 _ROWS: Final = 2048
 _LONG: Final = 10**8
@@ -64,7 +64,7 @@ def masked_parquet(masking: Masking, source: BinaryIO) -> Iterator[Batch]:
 
 def _batches(tables: Tables, file: Any, size: int) -> Iterator[Batch]:
     written, writer, first = _Written(), None, 1
-    for raw in file.iter_batches(_ROWS):
+    for raw in _small(file.iter_batches(_ROWS)):
         masked = tables.masked(raw)
         if writer is None:
             writer = pq.ParquetWriter(written, masked.schema, compression=_compression(file))
@@ -79,6 +79,23 @@ def _batches(tables: Tables, file: Any, size: int) -> Iterator[Batch]:
         writer = pq.ParquetWriter(written, empty.schema)
     writer.close()
     yield Batch(written.taken(), (), 0, size, first)
+
+
+def _small(batches: Iterator[Any]) -> Iterator[Any]:
+    """The same rows in batches of at most `LONGEST` bytes: what masking needs is many times that."""
+    row = 1
+    for batch in batches:
+        waiting = [batch]
+        while waiting:
+            some = waiting.pop()
+            if some.nbytes > LONGEST:
+                if some.num_rows == 1:
+                    raise too_long(f"row {row}")
+                half = some.num_rows // 2
+                waiting += [some.slice(half), some.slice(0, half)]
+                continue
+            yield some
+            row += some.num_rows
 
 
 def refuse_metadata(target: Any) -> None:

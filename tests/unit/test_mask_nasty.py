@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from sluicegate.processors.masking.engine.engine import Engine
@@ -106,3 +108,23 @@ def test_a_field_of_fifty_megabytes_is_refused(engine: Engine, tmp_path: Path) -
     assert _left(engine, tmp_path, "a.txt", field) == ""
     assert _left(engine, tmp_path, "a.jsonl", f'{{"note":"{field}"}}\n') == ""
     assert _left(engine, tmp_path, "a.csv", f'note\n"{field}"\n') == ""
+    table = pa.table({"note": ["short"] * 3 + [field]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(RefusedError, match="row 4 has more than 8 MiB"):
+        mask_file(
+            tmp_path / "a.parquet", tmp_path / "out", engine=engine, profile=BUILT_IN["hipaa-safe-harbor"]
+        )
+
+
+def test_large_rows_of_parquet_are_masked_a_few_at_a_time(engine: Engine, tmp_path: Path) -> None:
+    """All of them, in their order, though they do not go into one batch."""
+    rows = [f"{number} MRN: 448217 " + "unremarkable " * 250_000 for number in range(3)]
+    pq.write_table(pa.table({"note": rows}), tmp_path / "a.parquet")
+    source, target = tmp_path / "a.parquet", tmp_path / "b.parquet"
+
+    report = mask_file(source, target, engine=engine, profile=BUILT_IN["hipaa-safe-harbor"])
+
+    left = pq.read_table(target)["note"].to_pylist()
+    assert [note.partition(" ")[0] for note in left] == ["0", "1", "2"]
+    assert not any("448217" in note for note in left)
+    assert report.batches > 1

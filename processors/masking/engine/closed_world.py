@@ -160,7 +160,7 @@ def _round(
         if last is not None and (one.once or last == standing.count):
             continue
         seen[one.name] = standing.count
-        new = np.flatnonzero(one.finds(words, standing) & standing.free)
+        new = (one.finds(words, standing) & standing.free).nonzero()[0]
         if len(new):
             kinds[new] = CODES[one.kind] + 1
             standing.add(new)

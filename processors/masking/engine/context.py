@@ -26,7 +26,7 @@ def titled(w: Words, _: Standing) -> Mask:
 @rule(needs=Word.TITLE)
 def second_after_title(w: Words, _: Standing) -> Mask:
     """The word after a titled one is the surname, unless it is a very common word."""
-    ordinary = w.has(Word.VERY_COMMON | Word.EPONYM_TAIL)
+    ordinary = w.has(Word.VERY_COMMON, Word.EPONYM_TAIL)
     second = before(_titled(w)) & (w.space | w.dot & before(w.initial)) & w.title_case & ~ordinary
     third = before(second) & w.space & w.title_case & (w.name | ~w.explained)
     return second | third
@@ -36,14 +36,14 @@ def second_after_title(w: Words, _: Standing) -> Mask:
 def announced(w: Words, found: Standing) -> Mask:
     """A listed name behind `named`, `patient`, `attending` ... is one, even if it is a word."""
     cue = before(w.has(Word.CUE) & ~w.link) & (w.space | w.comma | w.colon)
-    return cue & w.title_case & w.name & ~w.has(Word.VERY_COMMON | Word.MONTH) & ~found.kept
+    return cue & w.title_case & w.name & ~w.has(Word.VERY_COMMON, Word.MONTH) & ~found.kept
 
 
 @rule()
 def speaker(w: Words, _: Standing) -> Mask:
     """A first name at the start of a line, before a colon."""
     opens = w.title_case & w.has(Word.FIRST) & w.sentence_start & w.before_colon
-    return opens & ~w.has(Word.VERY_COMMON | Word.MONTH)
+    return opens & ~w.has(Word.VERY_COMMON, Word.MONTH)
 
 
 @rule(needs=Word.FREQUENT_LAST)

@@ -39,7 +39,7 @@ def small_letters(words: Eight) -> Eight:
 def digits_in(words: Eight) -> NDArray[np.int32]:
     """How many of the eight are digits."""
     others = words | words >> _ONE
-    return np.bitwise_count(words << _ONE & ~others & _LETTER).astype(np.int32)
+    return np.asarray(np.bitwise_count(words << _ONE & ~others & _LETTER), np.int32)
 
 
 def has_vowel(words: Eight) -> NDArray[np.bool_]:

@@ -38,7 +38,7 @@ def institution(w: Words, found: Standing) -> Mask:
     loud = w.shouting_row & (very | w.has(Word.CLINICAL))
     quiet = w.small_row & w.letters & ~very & ~w.has(Word.CLINICAL) & ~w.link
     part = w.capital & ~loud | quiet | w.has(Word.POSSESSIVE) & w.apostrophe
-    part &= ~(w.sentence_start & very & ~w.has(Word.PLACE)) & ~w.has(Word.TITLE | Word.MONTH) | w.has(
+    part &= ~(w.sentence_start & very & ~w.has(Word.PLACE)) & ~w.has(Word.TITLE, Word.MONTH) | w.has(
         Word.SAINT
     )
     of = w.has(Word.OF) & before(w.capital) & w.space
@@ -53,7 +53,7 @@ def institution(w: Words, found: Standing) -> Mask:
 def caseless_institution(w: Words, _: Standing) -> Mask:
     """Where case tells nothing: up to five words between `at`, `in`, `from`, `to` and Hospital, Clinic, Center ..."""
     part = (
-        (w.caseless | w.has(Word.POSSESSIVE)) & ~(w.link & ~w.has(Word.SAINT)) & ~w.has(Word.TITLE | Word.CUE)
+        (w.caseless | w.has(Word.POSSESSIVE)) & ~(w.link & ~w.has(Word.SAINT)) & ~w.has(Word.TITLE, Word.CUE)
     )
     joined = (
         w.space
@@ -106,11 +106,11 @@ def institution_after_name(w: Words, found: Standing) -> Mask:
         & (w.space | before(w.has(Word.INSTITUTION)) & w.dot)
         & owner
     )
-    small = w.has(Word.ORGANISATION) & w.space & before(found.named) & ~w.has(Word.EPONYM_TAIL | Word.CARE)
+    small = w.has(Word.ORGANISATION) & w.space & before(found.named) & ~w.has(Word.EPONYM_TAIL, Word.CARE)
     office = (
         w.has(Word.INSTITUTION)
         & w.space
-        & before(found.named & w.has(Word.PLACE | Word.STATE))
+        & before(found.named & w.has(Word.PLACE, Word.STATE))
         & ~w.has(Word.CARE)
     )
     return more | small | office
@@ -127,7 +127,7 @@ def partner(w: Words, found: Standing) -> Mask:
 @rule(Finer.ORGANIZATION, needs=Word.WHERE, once=True)
 def acronym_of_a_place(w: Words, _: Standing) -> Mask:
     """`at UCLA`, `from MGH`: three capitals or more behind a word of place, unless they are a clinical or very common word."""
-    ordinary = w.has(Word.CLINICAL | Word.VERY_COMMON)
+    ordinary = w.has(Word.CLINICAL, Word.VERY_COMMON)
     return (
         before(w.has(Word.WHERE))
         & w.space
@@ -142,9 +142,7 @@ def acronym_of_a_place(w: Words, _: Standing) -> Mask:
 def at_a_place(w: Words, _: Standing) -> Mask:
     """`at Cedar Crest`, `at Memorial`: words with capitals behind `at`, unless very common ones."""
     ordinary = w.has(Word.VERY_COMMON) & ~w.has(Word.INSTITUTION)
-    first = (
-        before(w.has(Word.AT)) & w.space & w.title_case & ~w.has(Word.MONTH | Word.EPONYM_TAIL) & ~ordinary
-    )
+    first = before(w.has(Word.AT)) & w.space & w.title_case & ~w.has(Word.MONTH, Word.EPONYM_TAIL) & ~ordinary
     return first | before(first) & w.space & w.title_case & ~ordinary
 
 
@@ -158,8 +156,8 @@ def saint(w: Words, _: Standing) -> Mask:
 @rule(Kind.STREET)
 def house_number(w: Words, found: Standing) -> Mask:
     """A number of up to five digits beside a found word that is no person's name."""
-    word = found.named & (w.title_case | w.caseless) & ~w.has(Word.MONTH | Word.TITLE)
-    local = word & (~w.explained | w.has(Word.PLACE | Word.STREET))
+    word = found.named & (w.title_case | w.caseless) & ~w.has(Word.MONTH, Word.TITLE)
+    local = word & (~w.explained | w.has(Word.PLACE, Word.STREET))
     number = w.number & (w.lengths <= _SHORT_HOUSE_NUMBER)
     before_it = after(w.space) & after(local) & ~(w.hyphen | w.glued)
     behind_it = w.space & before(word & ~w.name) & ~after(w.glued)

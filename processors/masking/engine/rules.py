@@ -123,7 +123,8 @@ _NUMBERS: Final = (
     Rule("code-system", None, r"\b(?:cpt|loinc|icd|snomed|ndc|hcpcs|drg|rxnorm|rxcui|mesh|omim|pmid|cvx|atc|umls|cui)\b", caseless=True),
 )  # fmt: skip
 _ADDRESSES: Final = (
-    Rule("street", Kind.STREET, rf" {streets.SUFFIX}\b", streets.numbered, 90),
+    Rule("street", Kind.STREET, rf" (?:{streets.STRONG_SUFFIXES})\b", streets.numbered, 90, caseless=True),
+    Rule("street-word", Kind.STREET, rf" (?:{streets.OTHER_SUFFIXES})\b", streets.numbered, 90),
     Rule("street-german", Kind.STREET, r"[a-z ](?:strasse|strase|str\.|weg|platz|gasse|allee|straat|laan|gade|vagen|gatan|vej|utca|ulica) [0-9]", streets.named_with_number, 85, caseless=True),
     Rule("street-first", Kind.STREET, rf"\b(?:{streets.PREFIXES})\.? (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|los|las|l'|dalla|dello|degli|dall)[ ']?){{0,2}}[A-Z]", streets.prefixed, 75),
     Rule("unit", Kind.STREET, r"\b(?:[0-9]{1,5} )?(?:P\.? ?O\.? ?Box|PO BOX|Apt|APT|Apartment|Suite|SUITE|Studio|Ste|STE|Unit|Room|Rm|Bldg|Building|Floor|Flat)\.? #? ?[0-9A-Z][0-9A-Z\-]{0,6}\b"),

@@ -172,6 +172,8 @@ def _at_code_points(codes: Bytes, places: Offsets, step: int) -> Offsets:
 
 def _cut_at_rows(table: SpanTable, batch: TextBatch) -> SpanTable:
     row = batch.rows_of(table.start)
+    if (table.end < batch.offsets[row + 1]).all():  # nearly always: none goes beyond its row
+        return table if (table.end > table.start).all() else table.take(table.end > table.start)
     last = batch.rows_of(np.maximum(table.end - 1, table.start))
     pieces = last - row + 1
     number = np.repeat(np.arange(len(table)), pieces)

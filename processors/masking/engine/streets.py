@@ -56,14 +56,15 @@ _MILITARY: Final = re.compile(
 _MILITARY_PART: Final = re.compile(rb"[0-9]|\b(?:APO|FPO|DPO|A[AEP])\b")
 
 
-def _suffix() -> str:
-    strong = {word.decode() for word in _STRONG}
-    others = (f"{word[0].upper()}(?i:{word[1:]})" for word in SUFFIXES.split("|") if word not in strong)
-    return f"(?:(?i:{'|'.join(sorted(strong))})|{'|'.join(others)})"
+def _other_suffixes() -> str:
+    others = (word for word in SUFFIXES.split("|") if word.encode() not in _STRONG)
+    return "|".join(f"{word[0].upper()}(?i:{word[1:]})" for word in others)
 
 
-SUFFIX: Final = _suffix()
-"""A pattern for the last word of a street's name; most are ordinary words too and need a capital."""
+STRONG_SUFFIXES: Final = "|".join(sorted(word.decode() for word in _STRONG))
+"""Those that may begin with a small letter, as a pattern."""
+OTHER_SUFFIXES: Final = _other_suffixes()
+"""The others: ordinary words too, so they need a capital."""
 
 
 def numbered(text: bytes, start: int, end: int) -> Extent | None:

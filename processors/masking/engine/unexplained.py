@@ -74,7 +74,7 @@ def mostly_a_first_name(w: Words, found: Standing) -> Mask:
 @rule(Kind.PLACE, needs=Word.STATE)
 def country(w: Words, found: Standing) -> Mask:
     """A state or country that is a word too (`Turkey`), with a capital inside a sentence, before a postal code, or alone in its line."""
-    ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
+    ordinary = w.has(Word.VERY_COMMON, Word.CLINICAL)
     code = after(w.space) & after(w.number & (w.lengths >= _SHORT))
     alone = ~w.same_line & ~after(w.same_line)
     return w.title_case & w.has(Word.STATE) & ~ordinary & ~found.kept & (~w.sentence_start | code | alone)
@@ -102,8 +102,8 @@ def caseless_place(w: Words, found: Standing) -> Mask:
 @rule(Kind.PLACE)
 def ordinary_word_as_place(w: Words, found: Standing) -> Mask:
     """A place that is a word too, with a capital behind `in`, `at`, `from` ..., or before the code of a state."""
-    ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
-    listed = w.has(Word.PLACE | Word.STATE) & w.title_case & ~ordinary & ~found.kept
+    ordinary = w.has(Word.VERY_COMMON, Word.CLINICAL)
+    listed = w.has(Word.PLACE, Word.STATE) & w.title_case & ~ordinary & ~found.kept
     state = after(w.comma) & after(w.has(Word.STATE_CODE) & w.all_capitals)
     return listed & (w.space & before(w.has(Word.WHERE)) | state)
 

@@ -10,7 +10,7 @@ from .words import Mask, Words, after, before
 
 
 def _no_name(w: Words) -> Mask:
-    return w.has(Word.MONTH | Word.EPONYM_TAIL)
+    return w.has(Word.MONTH, Word.EPONYM_TAIL)
 
 
 @rule()
@@ -54,7 +54,7 @@ def caseless_after_first(w: Words, found: Standing) -> Mask:
 @rule(caseless=True)
 def caseless_pair(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a first name and a surname that are words too, side by side or with an initial behind."""
-    ordinary = w.has(Word.VERY_COMMON | Word.CLINICAL)
+    ordinary = w.has(Word.VERY_COMMON, Word.CLINICAL)
     first = w.caseless & w.has(Word.FREQUENT_FIRST) & ~ordinary & ~found.kept
     last = w.caseless & w.has(Word.FREQUENT_LAST) & ~w.has(Word.MONTH) & ~ordinary
     pair = first & after(w.space) & after(last)
@@ -64,7 +64,7 @@ def caseless_pair(w: Words, found: Standing) -> Mask:
 @rule(caseless=True)
 def caseless_neighbour(w: Words, found: Standing) -> Mask:
     """Where case tells nothing: a word beside a found one, with a space or a hyphen, that no dictionary has."""
-    strange = ~w.has(Word.COMMON | Word.CLINICAL) & ~w.link & (w.lengths > 2)  # noqa: PLR2004
+    strange = ~w.has(Word.COMMON, Word.CLINICAL) & ~w.link & (w.lengths > 2)  # noqa: PLR2004
     joined = w.space | w.hyphen
     return (
         w.caseless
@@ -85,15 +85,15 @@ def first_before_surname(w: Words, found: Standing) -> Mask:
 @rule(needs=Word.FIRST)
 def first_before_unknown(w: Words, found: Standing) -> Mask:
     """A first name that is a word too, before a found word that is nothing else: `Amy Szepesy`."""
-    opens = after(w.space) & after(found.named & ~w.explained & ~w.has(Word.PLACE | Word.STATE))
-    written = w.title_case | w.caseless & ~w.has(Word.VERY_COMMON | Word.CLINICAL)
+    opens = after(w.space) & after(found.named & ~w.explained & ~w.has(Word.PLACE, Word.STATE))
+    written = w.title_case | w.caseless & ~w.has(Word.VERY_COMMON, Word.CLINICAL)
     return written & w.has(Word.FIRST) & w.frequent & opens & ~w.has(Word.MONTH) & ~found.kept
 
 
 @rule()
 def listed_with_names(w: Words, found: Standing) -> Mask:
     """A name that is a word too, in a list with found names: `Malon, Mark and Kaylee`."""
-    named = found.named & w.name & ~w.has(Word.PLACE | Word.STATE)
+    named = found.named & w.name & ~w.has(Word.PLACE, Word.STATE)
     behind = w.comma & before(named) | w.space & before(w.has(Word.AND)) & before(named, 2) & before(
         w.space | w.comma
     )
@@ -115,7 +115,7 @@ def surname_before_first(w: Words, found: Standing) -> Mask:
 @rule()
 def neighbour(w: Words, found: Standing) -> Mask:
     """A word with a capital beside a found one, unless it is an everyday, a clinical or a telling word."""
-    everyday = w.has(Word.VERY_COMMON | Word.CLINICAL | Word.TITLE) | _no_name(w) | w.sentence_start
+    everyday = w.has(Word.VERY_COMMON, Word.CLINICAL, Word.TITLE) | _no_name(w) | w.sentence_start
     eponym = w.name & w.has(Word.EPONYM) & w.has(Word.EPONYM_TAIL)
     beside = w.space & before(found.named) | after(w.space) & after(found.named)
     return w.title_case & (~w.explained | ~everyday) & beside & ~eponym & ~found.kept
@@ -174,7 +174,7 @@ def particle_before_name(w: Words, found: Standing) -> Mask:
 @rule(Kind.PLACE, needs=Word.OPENER)
 def place_opener(w: Words, found: Standing) -> Mask:
     """`South Haven`, `New Ulm`: what opens the name of a place, before a found word."""
-    place = found.named & (w.title_case | w.caseless) & ~w.has(Word.TITLE | Word.MONTH)
+    place = found.named & (w.title_case | w.caseless) & ~w.has(Word.TITLE, Word.MONTH)
     return (w.title_case | w.caseless) & w.has(Word.OPENER) & after(w.space) & after(place)
 
 
@@ -183,7 +183,7 @@ def realm(w: Words, found: Standing) -> Mask:
     """`Republic of Ireland`, `Kingdom of the Netherlands`: the words before a found place."""
     link = w.has(Word.OF) | w.link & before(w.has(Word.OF))
     of = w.has(Word.OF) & before(w.has(Word.REALM) & (w.capital | w.caseless)) & w.space & after(w.space)
-    direct = of & after(found.named & w.has(Word.PLACE | Word.STATE))
+    direct = of & after(found.named & w.has(Word.PLACE, Word.STATE))
     over_the = of & after(link & ~w.capital) & after(found.named, 2) & after(w.space, 2)
     return direct | after(direct) | over_the | before(over_the) | after(over_the)
 

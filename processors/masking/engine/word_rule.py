@@ -43,7 +43,7 @@ class Standing:
     def unknown(self) -> Mask:
         """In no list at all; without a vowel it is an abbreviation."""
         w = self.w
-        listed = w.explained | w.name | w.has(Word.EPONYM | Word.PLACE | Word.STATE)
+        listed = w.explained | w.name | w.has(Word.EPONYM, Word.PLACE, Word.STATE)
         unknown: Mask = w.letters & ~listed & (w.lengths > 1) & ~self.kept
         which = np.flatnonzero(unknown)  # few: only their letters are looked at
         unknown[which] = w.with_vowel(which)
@@ -60,7 +60,7 @@ class Standing:
     def ambiguous(self) -> Mask:
         """Both a name and an ordinary word, but not one of the most frequent words."""
         w = self.w
-        ordinary = w.has(Word.VERY_COMMON | Word.EPONYM_TAIL | Word.MONTH)
+        ordinary = w.has(Word.VERY_COMMON, Word.EPONYM_TAIL, Word.MONTH)
         return w.name & w.has(Word.COMMON) & ~ordinary & ~(w.has(Word.CLINICAL) & ~w.frequent) & ~self.kept
 
 

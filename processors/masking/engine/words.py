@@ -58,22 +58,28 @@ class Words:
 
     # What a word is.
 
-    def has(self, classes: Word) -> Mask:
+    def has(self, *classes: Word) -> Mask:
         """Whether the word is one of these."""
         known = self._masks.get(classes)
         if known is None:
-            known = np.zeros(len(self), bool)
-            for plane, bits in zip(self._planes, int(classes).to_bytes(8, "little"), strict=True):
-                if bits:
-                    known |= (plane & np.uint8(bits)) != 0
-            self._masks[classes] = known
+            known = self._masks[classes] = self._having(classes)
         return known
+
+    def _having(self, classes: tuple[Word, ...]) -> Mask:
+        wanted = 0
+        for one in classes:  # as numbers: two of them are joined in a tenth of the time of two classes
+            wanted |= int(one)
+        having = np.zeros(len(self), bool)
+        for plane, bits in zip(self._planes, wanted.to_bytes(8, "little"), strict=True):
+            if bits:
+                having |= (plane & np.uint8(bits)) != 0
+        return having
 
     def holds(self, classes: Word) -> bool:
         """Whether any word is one of these."""
         held = self._held.get(classes)
         if held is None:
-            held = self._held[classes] = bool(self.has(classes).any())
+            held = self._held[classes] = bool(np.count_nonzero(self.has(classes)))
         return held
 
     @cached_property
@@ -87,7 +93,7 @@ class Words:
         return np.ascontiguousarray(parts.T)
 
     @cached_property
-    def _masks(self) -> dict[Word, Mask]:
+    def _masks(self) -> dict[tuple[Word, ...], Mask]:
         return {}
 
     @cached_property
@@ -107,17 +113,17 @@ class Words:
     @cached_property
     def name(self) -> Mask:
         """Listed as a first name or a surname."""
-        return self.has(Word.FIRST | Word.LAST)
+        return self.has(Word.FIRST, Word.LAST)
 
     @cached_property
     def frequent(self) -> Mask:
         """A name that many people bear."""
-        return self.has(Word.FREQUENT_FIRST | Word.FREQUENT_LAST)
+        return self.has(Word.FREQUENT_FIRST, Word.FREQUENT_LAST)
 
     @cached_property
     def explained(self) -> Mask:
         """Listed as something other than a name or a place."""
-        return self.has(Word.COMMON | Word.CLINICAL | Word.KNOWN)
+        return self.has(Word.COMMON, Word.CLINICAL, Word.KNOWN)
 
     @cached_property
     def link(self) -> Mask:

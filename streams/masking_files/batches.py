@@ -8,7 +8,7 @@ from sluicegate.processors.masking.engine.fields import Masking
 from sluicegate.schemas.errors import RefusedError
 
 NDJSON: Final = "application/x-ndjson"
-LONGEST: Final = 8 << 20
+LONGEST: Final = 6 << 20
 """Bytes of the longest record that is read."""
 BATCH_BYTES: Final = 1 << 20
 """Bytes of records that make a batch."""

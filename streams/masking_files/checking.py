@@ -48,8 +48,11 @@ _MEANT: Final = {
 }
 _SHOWN: Final = 3
 """Places that a refusal names."""
-_ALL_OR_NOTHING: Final = Band(low=0.0, high=1.0)
-"""A file may hold no identifier at all, or columns of nothing else."""
+_PAIRS: Final = 200.0
+"""Pairs of capitalised words that may be left in 1,000 short records; in longer ones as many more."""
+_SHORT: Final = 512
+"""Bytes of a short record."""
+_NOT_LOOKED_FOR: Final = 1e9
 _JSON: Final = r"^\s*[{\[]"
 _MEASURE: Final = r"^-?[0-9]{1,8}\.[0-9]{1,32}$"
 
@@ -57,35 +60,45 @@ _MEASURE: Final = r"^-?[0-9]{1,8}\.[0-9]{1,32}$"
 class Checker:
     """Looks at every batch of one file, and refuses in doubt."""
 
-    def __init__(self, profile: Profile, surrogates: Surrogates) -> None:
+    def __init__(self, profile: Profile, surrogates: Surrogates, *, names: bool = True) -> None:
+        """`names`: whether names were looked for in free text."""
         self._profile = profile
         self._secret = surrogates.proving
-        self._documents = _verifier(profile, self._secret, {})
+        self._pairs = _PAIRS if names else _NOT_LOOKED_FOR
+        self._documents: dict[int, Verifier] = {}
         self._tables: _Tables | None = None
 
     def look(self, batch: Batch) -> None:
         """Raise `RefusedError` with the reasons when this batch must not leave."""
         for compared in batch.compared:
-            report = self._document(compared) if isinstance(compared, Compared) else self._table(compared)
+            report = (
+                self._document(compared, batch.records)
+                if isinstance(compared, Compared)
+                else self._table(compared, batch.records)
+            )
             if not report.passed:
                 raise RefusedError(_refusal(report, batch))
 
-    def _document(self, compared: Compared) -> Report:
-        return self._documents.verify_document(compared.media_type, compared.raw, compared.masked)
+    def _document(self, compared: Compared, records: int) -> Report:
+        longer = 1 << (len(compared.raw) // (_SHORT * max(records, 1))).bit_length()
+        if longer not in self._documents:
+            self._documents[longer] = _verifier(self._profile, self._secret, {}, self._pairs * longer)
+        return self._documents[longer].verify_document(compared.media_type, compared.raw, compared.masked)
 
-    def _table(self, compared: ComparedTable) -> Report:
+    def _table(self, compared: ComparedTable, records: int) -> Report:
         before, after = compared.before, compared.after
         if _holds_records(before):
-            return self._document(Compared(NDJSON, compared.as_records(before), compared.as_records(after)))
+            as_records = Compared(NDJSON, compared.as_records(before), compared.as_records(after))
+            return self._document(as_records, records)
         if self._tables is None:
-            self._tables = _Tables(self._profile, self._secret, before.schema)
+            self._tables = _Tables(self._profile, self._secret, before.schema, self._pairs)
         return self._tables.look(before, after)
 
 
 class _Tables:
     """The check of tables of one schema."""
 
-    def __init__(self, profile: Profile, secret: bytes, schema: Any) -> None:
+    def __init__(self, profile: Profile, secret: bytes, schema: Any, pairs: float) -> None:
         columns = expected_columns(profile, schema)
         self._names = columns_of_kind(profile, schema, Kind.NAME)
         # A column of its own, named as no other is.
@@ -97,11 +110,11 @@ class _Tables:
         ]
         identifying = [name for name in schema.names if columns.get(name) is Holds.IDENTIFIER]
         columns[self._people] = Holds.IDENTIFIER
-        self._verifier = _verifier(profile, secret, columns)
+        self._verifier = _verifier(profile, secret, columns, pairs)
         self._of_kept = [*identifying, *kept, self._people] if kept else []
         # In what the profile keeps nothing is looked for but the batch's own identifiers.
         only = dict.fromkeys([*identifying, self._people], Holds.IDENTIFIER)
-        self._in_kept = _verifier(replace(profile, operators={}), secret, only)
+        self._in_kept = _verifier(replace(profile, operators={}), secret, only, pairs)
 
     def look(self, before: Any, after: Any) -> Report:
         """The report on a batch."""
@@ -126,8 +139,9 @@ class _Tables:
 _KNOWN: Final = (Reason.KNOWN, Reason.KNOWN_ENCODED)
 
 
-def _verifier(profile: Profile, secret: bytes, columns: "dict[str, Holds]") -> Verifier:
-    return Verifier(Expected.of(profile, columns, _ALL_OR_NOTHING), secret)
+def _verifier(profile: Profile, secret: bytes, columns: "dict[str, Holds]", pairs: float) -> Verifier:
+    # A file may hold no identifier at all, or columns of nothing else.
+    return Verifier(Expected.of(profile, columns, Band(low=0.0, high=1.0, pairs=pairs)), secret)
 
 
 def _holds_records(table: Any) -> bool:

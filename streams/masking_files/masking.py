@@ -73,7 +73,7 @@ def _masked(
 ) -> Report:
     profile = file_format_profile(profile, file_format)
     masking = Masking(engine, profile, surrogates, datetime.now(UTC).year)
-    checker = Checker(profile, surrogates)
+    checker = Checker(profile, surrogates, names=engine.lexicon is not None)
     size = source.stat().st_size
     records = read = batches = 0
     with source.open("rb") as reading, _new_file(target) as (writing, keep):

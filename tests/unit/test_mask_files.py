@@ -393,7 +393,7 @@ def test_surrogates_are_the_same_for_one_value_and_another_secret_gives_others(
         ("a.jsonl", b'{"a": "\xff"}\n', "line 1 is not UTF-8"),
         ("a.jsonl", '{"ok": 1}\n{"a": "Jane", "a": 2}\n', "line 2 is no record"),
         ("a.jsonl", "[" * 100 + "]" * 100, "nested deeper"),
-        ("a.jsonl", '{"a": "' + "x" * LONGEST + '"}', "more than 8 MiB"),
+        ("a.jsonl", '{"a": "' + "x" * LONGEST + '"}', "more than 6 MiB"),
         ("a.csv", "a,b\n1\n", "line 2 has 1 cells"),
         ("a.csv", 'a,b\n1,x"y"\n', "line 2 has a quote"),
         ("a.csv", 'a,b\n1,"y\n', "does not end"),

@@ -251,3 +251,14 @@ def test_what_stands_side_by_side_is_found(text: str) -> None:
     assert isinstance(result, Masked)
     assert second_look("application/json", raw, result.body, BUILT_IN["hipaa-safe-harbor"], SURROGATES) == ()
     assert not any(piece in result.body.decode() for piece in ("-10", "-07", "33", "01"))
+
+
+@pytest.mark.parametrize(
+    "run", ["a.", "a-", "1.", "12 ", "@", "<", "ab_", "A", "a@b.", "Dr. ", "at ", "\u200ba", "%41", "\x1ea"]
+)
+def test_a_text_that_repeats_itself_is_answered(run: str) -> None:
+    """No expression of masking or verifier goes over a long run again and again: a square of its length would take many minutes."""
+    text = (run * 100_000)[:100_000].encode()
+    result = mask("text/plain", text, PROFILE, SURROGATES, ENGINE)
+    assert isinstance(result, Masked)
+    second_look("text/plain", text, result.body, PROFILE, SURROGATES)

@@ -72,18 +72,24 @@ def _record(schema: Mapping[str, Any], named: dict[str, Write], recorded: Collec
         _json_text if field["name"] in recorded else _writer(field["type"], named, _record)
         for field in schema["fields"]
     ]
+    nothings: list[Any] = [_NOTHING if _may_be_absent(field["type"]) else None for field in schema["fields"]]
     values = itemgetter(*names) if len(names) > 1 else lambda fields: (fields[names[0]],)
 
     def write(record: Any) -> bytes:
         # None is always the first branch of its union, only unions hold None, and no union holds an array. Most fields of
-        # most records are one or the other.
+        # most records are one or the other. Where nothing may be, nothing is written for it: joining ends in a TypeError.
         return b"".join([
-            _NOTHING if value is None or value is _EMPTY else write_value(value)
-            for write_value, value in zip(writes, values(record.__dict__), strict=True)
+            nothing if value is None or value is _EMPTY else write_value(value)
+            for write_value, nothing, value in zip(writes, nothings, values(record.__dict__), strict=True)
         ])  # fmt: skip
 
     named[schema["name"]] = write
     return write
+
+
+def _may_be_absent(schema: Any) -> bool:
+    """Whether the first byte of nothing says so: null in a union, the end of an array or map."""
+    return isinstance(schema, list) or (isinstance(schema, dict) and schema["type"] in {"array", "map"})
 
 
 def _writer(

@@ -63,7 +63,7 @@ def encode(model: Wire) -> Encoded:
 def _encode(written: "_Written", body: Callable[[Any], bytes], record: object) -> Encoded:
     try:
         value = written.frame + body(record)
-    except (UnicodeError, ValueError, OverflowError, TypeError, RecursionError):
+    except (AttributeError, UnicodeError, ValueError, OverflowError, TypeError, RecursionError):
         raise RecordError(f"this `{written.kind}` cannot be written; check its strings and numbers") from None
     _check_size(value, written.kind)
     return Encoded(written.payload_type, value)

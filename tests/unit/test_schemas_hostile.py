@@ -11,7 +11,9 @@ from sluicegate.schemas import codec
 from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.codec import ACTION_BYTES, JSON_KINDS
 from sluicegate.schemas.errors import RecordError
+from sluicegate.schemas.fields import unchecked
 from sluicegate.schemas.kinds import MODELS
+from sluicegate.schemas.outcome import Outcome, OutcomeKind
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "cases" / "schemas" / "golden.json").read_text("utf-8"))
 ACTION: dict[str, Any] = GOLDEN["action"][0]["record"]
@@ -301,3 +303,29 @@ def test_own_state_is_read_only_as_what_it_is() -> None:
             codec.decode_own(value, MODELS["pending"])
     with pytest.raises(RecordError):
         codec.decode_own(pending, Withdrawal)
+
+
+_TOLD: dict[str, Any] = {
+    "outcome_id": "oc-1",
+    "action_id": "ac-1",
+    "lane": "ops",
+    "agent": "ops",
+    "action_digest": bytes(32),
+    "outcome": OutcomeKind.DENIED,
+    "at_ms": 5,
+}
+
+
+@pytest.mark.parametrize("name", [*_TOLD])
+@pytest.mark.parametrize("value", [None, (), ..., 1.5, [], {}, "\ud800", 1 << 64, object()])
+def test_what_is_not_checked_is_written_as_what_it_is_or_not_at_all(name: str, value: object) -> None:
+    """A required field that holds nothing is not zero or empty, and whatever cannot be written is a RecordError."""
+    with pytest.raises(RecordError):
+        codec.encode(unchecked(Outcome, **{**_TOLD, name: value}))
+
+
+@pytest.mark.parametrize("name", [*_TOLD])
+def test_a_missing_field_is_found_when_it_is_written(name: str) -> None:
+    """As `unchecked` promises."""
+    with pytest.raises(RecordError):
+        codec.encode(unchecked(Outcome, **{other: value for other, value in _TOLD.items() if other != name}))

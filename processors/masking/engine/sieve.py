@@ -206,8 +206,8 @@ def _windows(sought: Sought) -> "Iterator[tuple[int, Keys]]":
 class _Words(NamedTuple):
     """Values by their letters and digits, as `known_values` reads them."""
 
-    windows: Keys
-    """Eight bytes from each letter or digit on."""
+    spelt: NDArray[np.uint8]
+    """Letters and digits in small letters, and `WINDOW` zeros."""
     starts: Numbers
     ends: Numbers
     is_digits: Flags
@@ -215,15 +215,12 @@ class _Words(NamedTuple):
     """Of each word its value."""
     firsts: Numbers
     """Where each value begins."""
-    letters: Numbers
-    """How many letters are before each place."""
     locals: Numbers
     """Where the part before the first `@` ends."""
 
     @classmethod
     def of(cls, values: Sequence[str]) -> "_Words":
-        joined, offsets = _plain(values)
-        codes = np.frombuffer(joined, np.uint8)
+        codes, offsets = _plain(values)
         classes = _CLASS[codes]
         places = np.flatnonzero(classes)
         kept = classes[places]
@@ -231,22 +228,23 @@ class _Words(NamedTuple):
         begins = np.ones(len(places), bool)
         begins[1:] = (np.diff(places) > 1) | (kept[1:] != kept[:-1])
         starts = np.flatnonzero(begins)
-        padded = np.concatenate((codes[places], np.zeros(WINDOW, np.uint8)))
-        letters = np.zeros(len(places) + 1, np.int64)
-        np.cumsum(kept != _DIGIT, out=letters[1:])
-        windows = np.ascontiguousarray(sliding_window_view(padded, WINDOW)[: len(places)])
         at = np.append(np.flatnonzero(codes == ord("@")), len(codes))
         signs = np.minimum(at[np.searchsorted(at, offsets[:-1])], offsets[1:])
+        counts = np.diff(np.searchsorted(starts, firsts))
         return cls(
-            windows.view(">u8").reshape(-1).astype(np.uint64),
+            np.concatenate((codes[places], np.zeros(WINDOW, np.uint8))),
             starts,
             np.append(starts[1:], len(places)),
             kept[starts] == _DIGIT,
-            np.searchsorted(firsts, starts, "right") - 1,
+            np.repeat(np.arange(len(values)), counts),
             firsts,
-            letters,
-            np.searchsorted(places, signs),
+            np.searchsorted(places, signs) if len(at) > 1 else firsts[1:],
         )
+
+    def are_numbers(self) -> Flags:
+        """The values that are nothing but digits."""
+        others = self.of_value[~self.is_digits]
+        return np.asarray(np.bincount(others, minlength=len(self.firsts) - 1) == 0)
 
     def names(self, values: Flags) -> tuple[Numbers, Numbers]:
         """Words of these values that may be names, and whose they are."""
@@ -255,29 +253,22 @@ class _Words(NamedTuple):
         return words, self.of_value[words]
 
 
-def _plain(values: Sequence[str]) -> tuple[bytes, Numbers]:
-    joined = _APART.join(values)
-    if joined.isascii() and joined.count(_APART) == len(values) - 1:
-        rows = joined.lower().encode()
-        lengths = np.fromiter(map(len, values), np.int64, len(values))
-    else:
-        folded = [
-            fold_word(value).encode(errors="replace").lower().replace(b"\x1e", b" ") for value in values
-        ]
-        rows = b"\x1e".join(folded)
-        lengths = np.fromiter(map(len, folded), np.int64, len(values))
-    offsets = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(lengths + 1, out=offsets[1:])
-    return rows + b"\x1e", offsets
+def _plain(values: Sequence[str]) -> tuple[NDArray[np.uint8], Numbers]:
+    """The values in small letters, each followed by a separator, and where each begins."""
+    joined = _APART.join([*values, ""])
+    if not joined.isascii() or joined.count(_APART) != len(values):
+        joined = _APART.join([*(fold_word(value).replace(_APART, " ") for value in values), ""])
+    codes = np.frombuffer(joined.encode(errors="replace").lower(), np.uint8)
+    return codes, np.append(0, np.flatnonzero(codes == ord(_APART)) + 1)
 
 
 def _of_values(words: _Words, kinds: Numbers) -> Iterator[Begun]:
     """Of every value: all of it, its last long number, and what its kind is told by besides."""
     firsts, ends = words.firsts[:-1], words.firsts[1:]
     everyone = np.arange(len(firsts))
-    yield _begun(words, firsts, ends, everyone)
+    yield _begun(words, firsts, ends, everyone, words.are_numbers())
     long = np.flatnonzero(words.is_digits & (words.ends - words.starts >= _LONG_DIGITS))
-    yield _begun(words, words.starts[long], words.ends[long], words.of_value[long])
+    yield _begun(words, words.starts[long], words.ends[long], words.of_value[long], np.ones(len(long), bool))
     is_name = kinds == _KINDS[Kind.NAME]
     named, of_named = words.names(is_name)
     yield _begun(words, words.starts[named], words.ends[named], of_named)
@@ -293,15 +284,18 @@ def _of_values(words: _Words, kinds: Numbers) -> Iterator[Begun]:
 
 def _top(words: _Words, starts: Numbers, ends: Numbers) -> "tuple[Keys, Numbers]":
     sizes = np.minimum(ends - starts, WINDOW)
-    return words.windows[starts] & _TOP[sizes], sizes
+    windows = sliding_window_view(words.spelt, WINDOW)[starts].view(">u8").reshape(-1)
+    return windows.astype(np.uint64) & _TOP[sizes], sizes
 
 
-def _begun(words: _Words, starts: Numbers, ends: Numbers, whose: Numbers) -> Begun:
+def _begun(
+    words: _Words, starts: Numbers, ends: Numbers, whose: Numbers, are_numbers: Flags | None = None
+) -> Begun:
     full = ends > starts
-    starts, ends = starts[full], ends[full]
-    keys, sizes = _top(words, starts, ends)
-    is_number = (sizes == WINDOW) & (words.letters[ends] == words.letters[starts])
-    return Begun(keys, np.where(is_number, _WHOLE_DIGITS, sizes), whose[full])
+    keys, sizes = _top(words, starts[full], ends[full])
+    if are_numbers is not None:
+        sizes = np.where((sizes == WINDOW) & are_numbers[full], _WHOLE_DIGITS, sizes)
+    return Begun(keys, sizes, whose[full])
 
 
 def _after(one: "tuple[Keys, Numbers]", other: "tuple[Keys, Numbers]") -> "tuple[Keys, Numbers]":

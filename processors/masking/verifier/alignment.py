@@ -61,7 +61,8 @@ def aligned(
         return Misfit()
     if len(forms.starts) == len(starts):
         left = after.with_marks(forms.starts, forms.ends)
-        if _is_outside(before, starts, ends, left):
+        kept = before.with_marks(starts, ends)
+        if kept.data == left.data and np.array_equal(kept.offsets, left.offsets):
             return Alignment(starts, ends, forms.kinds, left)
     return _walked(before, after, forms, (starts, ends), years=years)
 
@@ -80,13 +81,8 @@ def torn(texts: Texts, starts: Places, ends: Places) -> Places:
 
 
 def _usable(before: Texts, claim: Claim, starts: Places, ends: Places) -> bool:
-    in_rows = (claim.starts >= 0) & (claim.ends > claim.starts) & (ends <= before.offsets[claim.rows + 1])
+    in_rows = (claim.starts >= 0) & (claim.ends > claim.starts) & (ends < before.offsets[claim.rows + 1])
     return bool(in_rows.all() and (starts[1:] >= ends[:-1]).all())
-
-
-def _is_outside(before: Texts, starts: Places, ends: Places, left: Texts) -> bool:
-    kept = before.with_marks(starts, ends)
-    return kept.data == left.data and np.array_equal(kept.offsets, left.offsets)
 
 
 def _walked(
@@ -106,7 +102,8 @@ def _walked(
             return Misfit((row,))
         found += placed
     made = np.array(found, np.int64).reshape(-1, 3)
-    return Alignment(*spans, made[:, 2], after.with_marks(made[:, 0], made[:, 1]))
+    left = after.with_marks(made[:, 0], made[:, 1])
+    return Alignment(*spans, made[:, 2], left)
 
 
 class _Row(NamedTuple):

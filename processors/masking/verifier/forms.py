@@ -30,7 +30,7 @@ _BITS: Final = 14
 _HALF: Final = 4
 _PROOF_BYTES: Final = 7
 _ALPHABET: Final = 26
-_SLOTS: Final = 16
+_SLOTS: Final = 15
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -97,11 +97,14 @@ class Proofs:
         """Which tokens are proved, and which are small letters at all."""
         letters = sliding_window_view(codes, _LETTERS)[places] - np.uint8(ord("a"))
         small = (letters < _ALPHABET).all(axis=1)
-        threes = letters.reshape(-1, 2 * _HALF, 3) @ np.array([_ALPHABET**2, _ALPHABET, 1], np.uint16)
+        threes = np.multiply(letters[:, 0::3], _ALPHABET**2, dtype=np.uint16)
+        threes += np.multiply(letters[:, 1::3], _ALPHABET, dtype=np.uint16)
+        threes += letters[:, 2::3]
         spelt = small & (threes < 1 << _BITS).all(axis=1)
-        shifts = np.arange(_HALF - 1, -1, -1).astype(np.uint64) * np.uint64(_BITS)
-        halves = (threes.reshape(-1, 2, _HALF).astype(np.uint64) << shifts).sum(axis=2)
-        value, proof = halves[:, 0], halves[:, 1] | kinds.astype(np.uint64) << np.uint64(8 * _PROOF_BYTES)
+        halves = np.zeros((2, len(places)), np.uint64)
+        for place in range(_HALF):
+            halves = halves << np.uint64(_BITS) | np.stack((threes[:, place], threes[:, _HALF + place]))
+        value, proof = halves[0], halves[1] | kinds.astype(np.uint64) << np.uint64(8 * _PROOF_BYTES)
         return np.asarray(spelt & self._proved.all_of(value, proof, self._proves)), np.asarray(small)
 
     def _proves(self, values: Numbers, proofs: Numbers) -> Flags:

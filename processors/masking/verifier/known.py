@@ -95,7 +95,7 @@ class Known:
     spelt: Spelt = field(default_factory=Spelt, repr=False)
 
     def add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool = False) -> None:
-        """Know these literals, each with a mark behind it; `typed`: they are whole values of an identifier column."""
+        """Know these literals; `typed`: they are whole values of an identifier column."""
         if len(literals):
             self._add(literals, kinds, typed=typed, sure=typed)
             if not literals.data.isascii():
@@ -111,8 +111,8 @@ class Known:
             if typed or kinds[row] != _NAME or sum(word[:1].isupper() for word in text.split()) > 1
         ]
         if rows:
-            folded = pa.array([plain(texts[row][:-1]).casefold() for row in rows], pa.large_string())
-            self._add(Texts.of(folded).marked(), kinds[rows], typed=typed, sure=True)
+            folded = pa.array([plain(texts[row]).casefold() for row in rows], pa.large_string())
+            self._add(Texts.of(folded), kinds[rows], typed=typed, sure=True)
 
     def _add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool, sure: bool) -> None:
         letters = Letters(literals)

@@ -26,11 +26,10 @@ class Letters:
         """Read the rows."""
         self.texts: Final = texts
         classes = np.frombuffer(b"\0%b\0" % texts.data.translate(_CLASSES), np.uint8)
-        edges = classes[1:] != classes[:-1]
-        kept = classes > 0
-        self.word_places: Final[Places] = np.flatnonzero(edges & kept[1:])
+        edges = np.flatnonzero(classes[1:] != classes[:-1])
+        self.word_places: Final[Places] = edges[classes[edges + 1] > 0]
         """Where words begin in the rows."""
-        self.word_sizes: Final[Places] = np.flatnonzero(edges & kept[:-1]) - self.word_places
+        self.word_sizes: Final[Places] = edges[classes[edges] > 0] - self.word_places
         bounds = np.zeros(len(self.word_places) + 1, np.int64)
         np.cumsum(self.word_sizes, out=bounds[1:])
         self.words: Final[Places] = bounds[:-1]

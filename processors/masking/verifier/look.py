@@ -7,7 +7,6 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from sluicegate.processors.masking.identifiers import Kind
 
@@ -159,7 +158,7 @@ class Look:
             before, after = _texts(leaves_.before), _texts(leaves_.after)
             self._identifiers(before, after, Source("", leaves_), kind)
         self._keys(walk)
-        together = _texts(sorted(walk.names)).marked()
+        together = _texts(sorted(walk.names))
         self.known.add(together, np.full(len(together), _NAME))
         self._leaves(walk.text, prose=True, singles=True)
         self._leaves(walk.plain, prose=False, singles=False)
@@ -167,7 +166,7 @@ class Look:
         numbers = Leaves()
         for number, (record, place) in walk.numbers.items():
             numbers.add(number.decode(), number.decode(), record, place)
-        self._search_later(_texts(numbers.after).marked(), Source("", numbers), Reason.KNOWN)
+        self._search_later(_texts(numbers.after), Source("", numbers), Reason.KNOWN)
         self._finish()
         for several in (walk.values, [*walk.keys, *walk.new_keys.after]):
             if self.known.is_spelt_in("".join(several).encode()):
@@ -194,7 +193,7 @@ class Look:
                 _texts(others.before), _texts(others.after), Source("", others), Kind.NUMBER, Reason.STRUCTURE
             )
         kinds = [number_of(Kind(tag[1]) if tag is not None else Kind.USER) for tag in numbered]
-        self.known.add(_texts(replaced.before).marked(), np.array(kinds, np.int64), typed=True)
+        self.known.add(_texts(replaced.before), np.array(kinds, np.int64), typed=True)
 
     def _kept(self, kept: Leaves) -> None:
         texts = _texts(kept.after)
@@ -225,13 +224,13 @@ class Look:
         """Every value is one proved form, a year where one may stand, or an age that may be told."""
         forms = self._proved(after, source)
         rows = after.rows_of(forms.starts)
-        whole = (forms.starts == after.offsets[rows]) & (forms.ends == after.offsets[rows + 1])
+        whole = (forms.starts == after.starts[rows]) & (forms.ends == after.ends[rows])
         replaced = np.zeros(len(after), bool)
         replaced[rows[whole]] = True
         kinds = np.full(len(after), -1)
         kinds[rows] = forms.kinds
-        empty = np.diff(after.offsets) == 0
-        wrong = empty & (np.diff(before.offsets) > 0)
+        empty = after.starts == after.ends
+        wrong = empty & (before.starts < before.ends)
         shortened: list[int] = []
         for row in np.flatnonzero(~(replaced | empty)).tolist():
             old, new = before.row(row), after.row(row)
@@ -243,9 +242,7 @@ class Look:
             self.object_at(reason, source, np.flatnonzero(wrong)[:MOST_PLACES].tolist())
         kinds[shortened] = number_of(Kind.BIRTH_DATE)
         which = np.flatnonzero(kinds >= 0)
-        self.known.add(
-            before.picked(before.offsets[which], before.offsets[which + 1]), kinds[which], typed=True
-        )
+        self.known.add(before.picked(before.starts[which], before.ends[which]), kinds[which], typed=True)
 
     def _is_shortened(self, old: bytes, new: bytes, kind: Kind | None) -> bool:
         """Whether a date became its year."""
@@ -332,12 +329,14 @@ class Look:
             others = alignment.kinds != _BIRTH_DATE
             self.known.add(before.picked(starts[others], ends[others]), alignment.kinds[others])
         if weighs is None:
-            self.masked += literals.signs
-            self.signs += before.signs
+            # What is neither replaced nor left is not there: the texts go together.
+            masked = literals.signs
+            self.masked += masked
+            self.signs += masked + alignment.left.signs
         elif weighs.any():
             heavy = weighs[before.rows_of(starts)]
             self.masked += before.picked(starts[heavy], ends[heavy]).signs
-            self.signs += before.picked(before.offsets[:-1][weighs], before.offsets[1:][weighs]).signs
+            self.signs += before.picked(before.starts[weighs], before.ends[weighs]).signs
 
     def _look_slowly(self, before: Texts, after: Texts, forms: Forms) -> None:
         self.residual += Residual.none_of(len(after))
@@ -405,8 +404,7 @@ def _weighs(before: Texts, source: Source, *, prose: bool) -> Flags | None:
     """Which rows count for the share that is masked; None for all."""
     if source.leaves is None:
         return None
-    lengths: NDArray[np.int64] = np.diff(before.offsets)
-    return np.asarray(lengths >= _PROSE) if prose else np.zeros(len(before), bool)
+    return np.asarray(before.ends - before.starts >= _PROSE) if prose else np.zeros(len(before), bool)
 
 
 def _differing(leaf: Leaf) -> list[int]:

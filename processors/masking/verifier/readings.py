@@ -45,7 +45,7 @@ class Readings(NamedTuple):
         if not found:
             return None
         texts = Texts.of(pa.array([text for _, text in found], pa.large_string()))
-        return cls(texts.marked(), [row for row, _ in found])
+        return cls(texts, [row for row, _ in found])
 
     def folded(self) -> "Readings":
         """The same in small letters of every script."""

@@ -15,7 +15,7 @@ from .expected import Expected
 from .known import is_word_of
 from .letters import Letters
 from .report import Reason
-from .texts import CLASSES, DIGIT, LETTER, Texts, pc
+from .texts import CLASSES, LETTER, Texts, pc
 
 _MONTH: Final = "(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)(?:[a-z]{2,6})?"
 _NUMERIC_DAY: Final = (
@@ -44,6 +44,7 @@ _SHAPES: Final = (
     (Reason.LABELLED, Kind.RECORD, _LABELLED),
     (Reason.NAME, Kind.NAME, r"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+"),
 )
+_TEN: Final = 10
 _LONG: Final = 5
 """Digits of a long number."""
 _NEAR: Final = 24
@@ -81,7 +82,7 @@ def shapes(left: Any, texts: Texts, expected: Expected) -> Iterator[tuple[Reason
 def _long_numbers(texts: Texts) -> list[int]:
     """The rows with digits that are neither a code, nor money, nor a measure."""
     is_digit = np.zeros(len(texts.data) + 2, bool)
-    np.equal(CLASSES[texts.codes], DIGIT, out=is_digit[1:-1])
+    np.less(texts.codes - np.uint8(ord("0")), _TEN, out=is_digit[1:-1])
     edges = np.flatnonzero(is_digit[1:] != is_digit[:-1])
     starts, ends = edges[::2], edges[1::2]
     long = np.flatnonzero(ends - starts >= _LONG)

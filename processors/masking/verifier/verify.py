@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from .canaries import Canaries
@@ -106,14 +105,17 @@ class Verifier:
 
     def drawn(self, rows: int) -> list[int]:
         """The rows of a column that are looked at slowly: who does not know the secret cannot tell which."""
-        number = hmac.digest(self.secret, b"verifier sample %d\0%b" % (self._batches, self.seed), "sha256")
         limit = self.expected.limit
         wanted = self.sample if limit is None else max(self.sample, enough_rows(limit))
         if wanted >= rows:
             return list(range(rows))
-        drawn: list[int] = (
-            np.random.default_rng(int.from_bytes(number)).choice(rows, wanted, replace=False).tolist()
-        )
+        drawn: dict[int, None] = {}
+        count = 0
+        while len(drawn) < wanted:
+            count += 1
+            named = b"verifier sample %d %d\0%b" % (self._batches, count, self.seed)
+            number = int.from_bytes(hmac.digest(self.secret, named, "sha256"))
+            drawn[number % rows] = None
         return sorted(drawn)
 
     def forms(self, texts: Texts) -> Forms:

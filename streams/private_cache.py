@@ -1,6 +1,6 @@
-"""What masking keeps in the user's cache between two starts: compiled rules, vocabulary, model.
+"""What is kept in the user's cache between two starts and trusted then: masking's compiled rules, vocabulary, model.
 
-Whoever could write such a file could blind the masking. So it is used only when it is a plain file of this user (or of root) in a folder
+Whoever could write such a file could blind the masking (or run code in the development broker, whose start-up cache is code). So it is used only when it is a plain file of this user (or of root) in a folder
 of this user (or of root), nobody else may write to either, and it begins with the SHA-256 of the rest; else it is made again. The digest
 finds damage, the owner and the mode find strangers: a stranger could compute a digest too.
 """
@@ -36,6 +36,20 @@ def kept(path: Path) -> memoryview | None:
         _distrusted(f"`{path}` is damaged")
         return None
     return content[DIGEST_BYTES:]
+
+
+def is_own(path: Path) -> bool:
+    """Whether there is a plain file that nobody else can have written; what another program keeps has no digest of ours."""
+    try:
+        _trusted(path.parent, path.parent.stat())
+        status = path.lstat()
+        _trusted(path, status)
+    except FileNotFoundError:
+        return False
+    except (OSError, ConfigurationError) as error:
+        _distrusted(str(error) if isinstance(error, ConfigurationError) else _said(path, error))
+        return False
+    return stat.S_ISREG(status.st_mode)
 
 
 def keep(path: Path, *parts: bytes | bytearray | memoryview) -> None:

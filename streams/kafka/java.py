@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluicegate.schemas.errors import BrokerError, ConfigurationError
+from sluicegate.streams.private_cache import is_own
 
 from .jars import cache_folder, provide_jars
 
@@ -91,7 +92,7 @@ class Java:
                 ) from None
 
     def _command(self, main_class: str, *arguments: str, flags: Sequence[str] = ()) -> list[str]:
-        use_cache = self.recording is None and self.start_cache.exists()
+        use_cache = self.recording is None and is_own(self.start_cache)
         return [
             str(self.executable),
             f"-Xmx{self.heap_mib}m",

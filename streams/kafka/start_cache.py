@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sluicegate.schemas.errors import SluicegateError
+from sluicegate.streams.private_cache import is_own, make_private
 from sluicegate.streams.state_folder import StateFolder
 
 from .embedded import EmbeddedBroker, Lifetime
@@ -20,12 +21,12 @@ def train_start_cache(java: Java) -> bool:
     """
     target = java.start_cache
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
+        make_private(target.parent)
+        if not is_own(target):
             _record(java, target)
     except (SluicegateError, OSError):
         return False
-    return target.exists()
+    return is_own(target)
 
 
 def _record(java: Java, target: Path) -> None:

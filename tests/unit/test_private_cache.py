@@ -12,7 +12,7 @@ from sluicegate.schemas.errors import ConfigurationError
 from sluicegate.streams import masking_engine, private_cache
 from sluicegate.streams.lexicon import cache
 from sluicegate.streams.lexicon.building import Draft, compiled
-from sluicegate.streams.private_cache import keep, kept
+from sluicegate.streams.private_cache import is_own, keep, kept
 
 
 def _given_to_another_user(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,6 +116,24 @@ def test_a_folder_in_its_place_is_not_used(tmp_path: Path) -> None:
     assert kept(tmp_path / "rules") is None
     with pytest.raises(ConfigurationError, match="cannot be kept"):
         keep(tmp_path / "rules", b"own")
+
+
+def test_a_start_up_cache_is_code_and_used_only_when_it_is_ones_own(tmp_path: Path) -> None:
+    """The development broker would run what stands in it."""
+    file = tmp_path / "start-cache" / "java.aot"
+    assert not is_own(file)
+    file.parent.mkdir(mode=0o755)
+    file.parent.chmod(0o755)
+    file.write_bytes(b"code")
+    file.chmod(0o644)
+    assert is_own(file)
+    (tmp_path / "linked").symlink_to(file)
+    assert not is_own(tmp_path / "linked")
+    file.chmod(0o666)
+    assert not is_own(file)
+    file.chmod(0o644)
+    file.parent.chmod(0o777)
+    assert not is_own(file)
 
 
 def test_nothing_is_left_behind_when_writing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

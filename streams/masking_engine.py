@@ -53,7 +53,7 @@ def load_scanner(folder: Path | None = None) -> Scanner:
     digest = hashlib.sha256(f"{version}\0{rules}".encode()).hexdigest()
     file = (folder or cache_folder() / "masking") / f"rules-{digest[:32]}.hyperscan"
     if (compiled := kept(file)) is not None:
-        with suppress(ValueError):  # the library refuses what it did not write
+        with suppress(Exception):  # the library refuses what another version or processor has written
             return HyperscanScanner.loaded(bytes(compiled))
     scanner = HyperscanScanner.of()
     with suppress(ConfigurationError):  # a machine that cannot keep it compiles at each start

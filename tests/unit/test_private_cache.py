@@ -225,6 +225,17 @@ def test_foreign_rules_are_compiled_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert masking_engine.load_scanner(tmp_path) == "loaded"
 
 
+def test_rules_that_another_machine_compiled_are_compiled_again(tmp_path: Path) -> None:
+    """A home on several machines: Hyperscan refuses a database of another processor, with errors of its own."""
+    masking_engine.load_scanner(tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = bytes(kept(file) or b"")
+    keep(file, whole[:12] + b"\xff\xff\xff\xff" + whole[16:])
+
+    assert masking_engine.load_scanner(tmp_path).matches(b"MRN: 448217\x1e")[0].size
+    assert bytes(kept(file) or b"") == whole
+
+
 class _Scanner(str):
     """Tells where it came from."""
 

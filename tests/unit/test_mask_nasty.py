@@ -110,7 +110,7 @@ def test_a_field_of_fifty_megabytes_is_refused(engine: Engine, tmp_path: Path) -
     assert _left(engine, tmp_path, "a.csv", f'note\n"{field}"\n') == ""
     table = pa.table({"note": ["short"] * 3 + [field]})
     pq.write_table(table, tmp_path / "a.parquet")
-    with pytest.raises(RefusedError, match="row 4 has more than 8 MiB"):
+    with pytest.raises(RefusedError, match="row 4 has more than"):
         mask_file(
             tmp_path / "a.parquet", tmp_path / "out", engine=engine, profile=BUILT_IN["hipaa-safe-harbor"]
         )

@@ -6,7 +6,6 @@ Codes that the rules know to be harmless (of procedures, of drugs) go too when t
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -28,21 +27,27 @@ _DIGITS: Final = re.compile(
     rb"|(?:[0-9]{4}[- ]){3}[0-9]{1,4}(?![0-9])"
     rb"|(?<![0-9]\.)(?<!\$)[0-9]{5,}(?![0-9])(?!\.[0-9])))"
 )
-_WORDS: Final = re.compile(
-    rb"\b(?:(?P<date>" + _MONTH + rb"\.? [0-9]{1,2}(?:st|nd|rd|th)?\b)"
-    rb"|(?P<birth>(?:born|dob|birth ?da(?:te|y)|date of birth)\b[^0-9\x1e]{0,6}(?:" + _DAY + rb")(?![0-9])))",
-    re.IGNORECASE,
-)  # fmt: skip
+_MONTH_BEFORE: Final = re.compile(rb"\b" + _MONTH + rb"\.? \Z", re.IGNORECASE)
+_DAY_BEHIND: Final = re.compile(rb"[0-9]{1,2}(?:st|nd|rd|th)?\b", re.IGNORECASE)
+_MONTH_BYTES: Final = 12
+_ENDS_MONTH: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.")
+_BIRTH_BEFORE: Final = re.compile(
+    rb"\b(?:born|dob|birth ?da(?:te|y)|date of birth)\b[^0-9\x1e]{0,6}\Z", re.IGNORECASE
+)
+_BIRTH_BYTES: Final = 20
 _TITLED: Final = re.compile(rb"\b(?:Mr|Mrs|Ms|Dr|Prof)\.? [A-Z][a-z]+")
-_LINK: Final = re.compile(rb"(?:https?://|\bwww\.)[^\s\x1e<>\"]{0,256}", re.IGNORECASE)
-_JOINED: Final = re.compile(rb"(?:[a-zA-Z]{1,32}[._-]){1,8}[a-zA-Z]{1,32}[._-]?\Z")
-"""Two words or more, joined with each other and with what follows."""
+_SCHEME: Final = re.compile(rb"https?\Z")
+_SCHEME_BYTES: Final = 5
+_OPENS: Final = re.compile(rb"(?<![a-z0-9_])\Z")
+_REST: Final = re.compile(rb"[^\s\x1e<>\"]{0,260}")
+_DENIOJ: Final = re.compile(rb"[._-]?[a-zA-Z]{1,32}(?:[._-][a-zA-Z]{1,32}){1,8}")
+"""Two words or more, joined with each other and with what follows, read backwards."""
 _JOINED_NUMBER: Final = re.compile(rb"[0-9]{3,}(?![a-zA-Z0-9])")
-_JOINED_BYTES: Final = 64
 _JOINS: Final = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-")
 _NINE: Final = 9
 _AROUND_AT: Final = re.compile(rb"[^\s\x1e<>\"]{0,64}")
-_KINDS: Final = {"ip": Kind.IP, "date": Kind.DATE, "number": Kind.NUMBER, "birth": Kind.BIRTH_DATE}
+_KINDS: Final = {"ip": Kind.IP, "date": Kind.DATE, "number": Kind.NUMBER}
+_SPACE: Final = ord(" ")
 
 
 def doubt(batch: TextBatch, found: SpanTable) -> SpanTable:
@@ -75,11 +80,40 @@ def _foreign_forms(text: bytes) -> Iterator[tuple[int, int, Kind]]:
 
 def _accounts(text: bytes, firsts: list[int]) -> Iterator[tuple[int, int, Kind]]:
     """Names of accounts: `ann_roe_4711`, `ann.roe1990`."""
+    backwards = text[::-1]
     for start in firsts:
         if start and text[start - 1] in _JOINS and (number := _JOINED_NUMBER.match(text, start)):
-            words = _JOINED.search(text, max(0, start - _JOINED_BYTES), start)
+            words = _DENIOJ.match(backwards, len(text) - start)
             if words is not None:
-                yield words.start(), number.end(), Kind.USER
+                yield len(text) - words.end(), number.end(), Kind.USER
+
+
+def _numbers(text: bytes, firsts: list[int]) -> Iterator[tuple[int, int, Kind]]:
+    """Numbers and dates, with the month before the day, and with the word before a birth date."""
+    for start in firsts:
+        found = _DIGITS.match(text, start)
+        if found is not None:
+            yield start, found.end(), _KINDS[found.lastgroup or "number"]
+            if found.lastgroup == "date" and (
+                born := _BIRTH_BEFORE.search(text, max(0, start - _BIRTH_BYTES), start)
+            ):
+                yield born.start(), found.end(), Kind.BIRTH_DATE
+        if start > 1 and text[start - 1] == _SPACE and text[start - 2] in _ENDS_MONTH:
+            month = _MONTH_BEFORE.search(text, max(0, start - _MONTH_BYTES), start)
+            if month is not None and (day := _DAY_BEHIND.match(text, start)):
+                yield month.start(), day.end(), Kind.DATE
+
+
+def _links(text: bytes) -> Iterator[tuple[int, int, Kind]]:
+    small = text.lower()
+    for sign, scheme in ((b"://", _SCHEME), (b"www.", _OPENS)):
+        at = small.find(sign)
+        while at >= 0:
+            opened = scheme.search(small, max(0, at - _SCHEME_BYTES), at)
+            rest = _REST.match(text, at)
+            if opened is not None and rest is not None:
+                yield opened.start(), rest.end(), Kind.URL
+            at = small.find(sign, at + 1)
 
 
 def _shaped(text: bytes) -> Iterator[tuple[int, int, Kind]]:
@@ -87,12 +121,10 @@ def _shaped(text: bytes) -> Iterator[tuple[int, int, Kind]]:
         yield from _foreign_forms(text)
     firsts = _first_digits(text)
     yield from _accounts(text, firsts)
-    found = (match for start in firsts if (match := _DIGITS.match(text, start)))
-    for match in chain(found, _WORDS.finditer(text)):
-        yield match.start(), match.end(), _KINDS[match.lastgroup or "number"]
-    for pattern, kind in ((_TITLED, Kind.NAME), (_LINK, Kind.URL)):
-        for match in pattern.finditer(text):
-            yield match.start(), match.end(), kind
+    yield from _numbers(text, firsts)
+    for match in _TITLED.finditer(text):
+        yield match.start(), match.end(), Kind.NAME
+    yield from _links(text)
     at = text.find(b"@")
     while at >= 0:
         after = _AROUND_AT.match(text, at)

@@ -14,6 +14,7 @@ EIGHT: Final = 8
 MASKS: Final[Keys] = np.array([(1 << 8 * size) - 1 for size in range(EIGHT + 1)], np.uint64)
 """What is kept of a key of so many bytes."""
 
+_END: Final = bytes([MARK]) * EIGHT
 _LOWER: Final = bytes(range(256)).lower()
 _SIGNS: Final = bytes(code for code in np.flatnonzero(CLASSES == 0).tolist() if code != MARK)
 _CLASSES: Final = bytes(2 if code == MARK else int(CLASSES[code] > 0) for code in range(256))
@@ -25,23 +26,28 @@ class Letters:
     def __init__(self, texts: Texts) -> None:
         """Read the rows."""
         self.texts: Final = texts
-        classes = np.frombuffer(b"\0%b\0" % texts.data.translate(_CLASSES), np.uint8)
+        classes = np.frombuffer(texts.data.translate(_CLASSES), np.uint8)
         edges = np.flatnonzero(classes[1:] != classes[:-1])
-        self.word_places: Final[Places] = edges[classes[edges + 1] > 0]
+        edges += 1
+        first = classes[:1] > 0
+        self.word_places: Final[Places] = np.concatenate((np.flatnonzero(first), edges[classes[edges] > 0]))
         """Where words begin in the rows."""
-        self.word_sizes: Final[Places] = edges[classes[edges] > 0] - self.word_places
+        edges -= 1
+        ends = edges[classes[edges] > 0] + 1
+        last = np.full(len(self.word_places) - len(ends), len(classes))
+        self.word_sizes: Final[Places] = np.concatenate((ends, last)) - self.word_places
         bounds = np.zeros(len(self.word_places) + 1, np.int64)
         np.cumsum(self.word_sizes, out=bounds[1:])
         self.words: Final[Places] = bounds[:-1]
         """The letter with which each begins."""
-        self.data: Final = texts.data.translate(_LOWER, _SIGNS)
-        self._padded = self.data + bytes(EIGHT)
-        self.begins: Final[Flags] = np.zeros(len(self.data) + 1, bool)
+        self.data: Final = (texts.data + _END).translate(_LOWER, _SIGNS)
+        """The letters, and eight marks."""
+        self.begins: Final[Flags] = np.zeros(len(self) + 1, bool)
         """Whether a word begins with a letter; the last one is the end."""
         self.begins[bounds] = True
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.data) - EIGHT
 
     def of_places(self, places: Places) -> Places:
         """The number of the first letter at or behind a place of the rows."""
@@ -56,5 +62,5 @@ class Letters:
 
     def keys(self, at: Places, size: int = EIGHT) -> Keys:
         """The next bytes from each letter on as a number, eight or four of them."""
-        windows: Keys = np.ndarray((len(self.data) + 1,), f"<u{size}", self._padded, strides=(1,))
+        windows: Keys = np.ndarray((len(self) + 1,), f"<u{size}", self.data, strides=(1,))
         return windows[at]

@@ -40,12 +40,6 @@ def listed_place(w: Words, found: Standing) -> Mask:
     return w.title_case & found.place
 
 
-@rule(Kind.PLACE, needs=Word.PLACE)
-def place_in_capitals(w: Words, found: Standing) -> Mask:
-    """A listed place in capitals that is no ordinary word and too long for an abbreviation."""
-    return w.all_capitals & found.place & w.has(Word.PLACE) & (w.lengths > _SHORT)
-
-
 @rule()
 def name_in_capitals(w: Words, found: Standing) -> Mask:
     """A listed name in capitals, frequent or too long for an abbreviation."""
@@ -57,6 +51,12 @@ def name_in_capitals(w: Words, found: Standing) -> Mask:
 def unknown_in_capitals(w: Words, found: Standing) -> Mask:
     """A word in capitals that is in no list and too long for an abbreviation."""
     return w.all_capitals & found.unknown & (w.lengths >= _TOO_LONG_FOR_A_CODE)
+
+
+@rule(Kind.PLACE, needs=Word.PLACE)
+def place_in_capitals(w: Words, found: Standing) -> Mask:
+    """A listed place in capitals that is no ordinary word and too long for an abbreviation."""
+    return w.all_capitals & found.place & w.has(Word.PLACE) & (w.lengths > _SHORT)
 
 
 @rule()
@@ -133,9 +133,9 @@ UNEXPLAINED: Final[tuple[WordRule, ...]] = (
     unknown_word,
     other_script,
     listed_place,
-    place_in_capitals,
     name_in_capitals,
     unknown_in_capitals,
+    place_in_capitals,
     ordinary_word_as_name,
     mostly_a_first_name,
     country,

@@ -18,7 +18,7 @@ from sluicegate.processors.masking.json_tree import Node, edited, within_text
 from sluicegate.processors.masking.profile import Column
 
 from .fields import FieldBatch, Masking
-from .records import Place, Records, Siblings, Walk
+from .records import Records, Siblings, Walk
 from .subjects import plain
 
 Results = Callable[[], "list[str | None]"]
@@ -148,8 +148,9 @@ class Cells:
             else:
                 texts.append(number)
         self._records.judge_keys(list(nodes.values()), self._batch)
+        place = self._records.place(path, column)
         parts = {
-            number: list(self._walk.parts(node, self._place(path, column, cells.owners[number])))
+            number: self._walk.parts(node, place, self._inner_owner(cells.owners[number]))
             for number, node in nodes.items()
         }
         added = [
@@ -181,6 +182,5 @@ class Cells:
         )
         return some, lambda: group.results[first : first + len(some)]
 
-    def _place(self, path: Path, column: Column | None, owner: int) -> Place:
-        subject = self._batch.subject_of(owner) if self._masking.subjects else None
-        return Place(path, column, listed=False, owner=self._walk.next_owner(subject))
+    def _inner_owner(self, owner: int) -> int:
+        return self._walk.next_owner(self._batch.subject_of(owner) if self._masking.subjects else None)

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress, repeat
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
@@ -40,13 +40,6 @@ _GREATEST_AGE: Final = 89
 _LONG_NUMBER: Final = 9
 """Digits from which a bare whole number in an unknown column is taken for an identifier, not for an amount."""
 _SHORT_NUMBER: Final = re.compile(r"-?[0-9]{1,8}(?:\.[0-9]*)?")
-
-
-class Ticket(NamedTuple):
-    """Where the result of one value will be."""
-
-    group: "Group"
-    number: int
 
 
 @dataclass(slots=True, eq=False)
@@ -168,16 +161,23 @@ class FieldBatch:
         self._names: list[str] = []
         self._people: list[int] = []
 
-    def add(self, column: Column, value: str, owner: int, *, is_number: bool = False) -> Ticket:
-        """Add one value; the column is neither kept nor dropped."""
-        group = self._group(column, is_number=is_number)
+    def group(self, column: Column, *, is_number: bool = False) -> Group:
+        """The values that are treated like those of this column, which is neither kept nor dropped."""
+        column = column if column.holds is not Reading.TEXT else UNKNOWN
+        key = (column, is_number)
+        if key not in self._groups:
+            self._groups[key] = Group(column, is_number)
+        return self._groups[key]
+
+    def put(self, group: Group, value: str, owner: int) -> int:
+        """Add one value; the number of its result comes back."""
         group.values.append(value)
         group.owners.append(owner)
         group.weights.append(1)
-        if column.holds is Kind.NAME:
+        if group.column.holds is Kind.NAME:
             self._names.append(value)
             self._people.append(owner)
-        return Ticket(group, len(group.values) - 1)
+        return len(group.values) - 1
 
     def add_column(
         self,
@@ -192,7 +192,7 @@ class FieldBatch:
 
         Equal values of one owner may be added once, with their number as weight; names of one person are told by `add_people` besides.
         """
-        group = self._group(column, is_number=is_number)
+        group = self.group(column, is_number=is_number)
         first = len(group.values)
         group.values.extend(values)
         group.owners.extend(owners)
@@ -230,13 +230,6 @@ class FieldBatch:
             kinds[row] = profile_kind(KINDS[kind])
         keeps = self._masking.profile.operator
         return [kind if kind is not None and keeps(kind) is not Operator.KEEP else None for kind in kinds]
-
-    def _group(self, column: Column, *, is_number: bool) -> Group:
-        column = column if column.holds is not Reading.TEXT else UNKNOWN
-        key = (column, is_number)
-        if key not in self._groups:
-            self._groups[key] = Group(column, is_number)
-        return self._groups[key]
 
     def masked(self) -> None:
         """Give every value its result."""

@@ -25,19 +25,23 @@ from sluicegate.processors.masking.operators import NUMBERED
 from sluicegate.processors.masking.profile import Column
 
 from .batch import TextBatch
-from .fields import FieldBatch, Masking, Ticket
+from .fields import FieldBatch, Group, Masking
 from .folding import fold_word
 from .kinds import CODES
 from .surrogates import FORM
 
 _REMEMBERED_KEYS: Final = 20_000
+_REMEMBERED_PLACES: Final = 20_000
 _NULL: Final = "null"
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
+    """A value, and where its result will be."""
+
     node: Scalar
-    ticket: Ticket
+    group: Group
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,12 @@ class _Key:
 Part = _Value | _Dropped | _Within | _Key
 
 
-@dataclass(slots=True)
 class Siblings:
     """The keys of one object or map, which must stay different."""
 
-    taken: set[str]
-    last: Counter[Kind] = field(default_factory=Counter)
+    def __init__(self, names: Iterable[str]) -> None:
+        self.taken = set(names)
+        self.last: Counter[Kind] = Counter()
 
     def own(self, kind: Kind, surrogate: str) -> str:
         """The surrogate, or a numbered tag when a key of the object is it already."""
@@ -89,16 +93,29 @@ class Siblings:
                 return new
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
-    """Where in a record."""
+    """A place of records, with what the profile says about it."""
 
     path: Path
     inherited: Column | None
-    listed: bool
-    """Whether it is an element of a list."""
-    owner: int
-    """The object whose value it is: names that stand in one object are one person's."""
+    column: Column | None
+    keeps: bool
+    drops: bool
+    here: Column | None = None
+    """What a value here holds, once there was one."""
+    stays: bool = False
+    """Whether values here leave as they are."""
+    steps: "dict[str, Place]" = field(default_factory=dict, repr=False)
+    fields: "tuple[dict[str, Place], dict[str, Place]]" = field(default_factory=lambda: ({}, {}), repr=False)
+    """Behind keys that are names: in objects, and of values in lists of objects."""
+    within: "Place | None" = field(default=None, repr=False)
+    """The same place, in a string of JSON."""
+
+    @property
+    def passed(self) -> Column | None:
+        """What an object passes on to fields that the profile does not know: a kind, never a way of reading."""
+        return self.column if self.column is not None and isinstance(self.column.holds, Kind) else None
 
 
 class Records:
@@ -108,6 +125,8 @@ class Records:
         self.masking = masking
         self.root = root
         self._keys: dict[str, Kind | None] = {}
+        self._places: dict[tuple[Path, Column | None], Place] = {}
+        self._known_places = 0
         self._fields = {
             spelled(path.split(".")[-1]).replace("_", "")
             for path, _ in masking.profile.columns
@@ -120,13 +139,32 @@ class Records:
         batch = self.masking.batch()
         self.judge_keys(nodes, batch)
         walk = Walk(self, batch)
-        parts = [
-            list(walk.parts(node, Place(self.root, None, listed=False, owner=walk.next_owner())))
-            for node in nodes
-        ]
+        place = self.place(self.root, None)
+        parts = [walk.parts(node, place, walk.next_owner()) for node in nodes]
         batch.masked()
         walk.judge_known_keys()
         return [edited(text, walk.edits(some)) for text, some in zip(texts, parts, strict=True)]
+
+    def place(self, path: Path, inherited: Column | None) -> Place:
+        """A place to begin at; places are remembered from batch to batch, so many of them."""
+        if self._known_places > _REMEMBERED_PLACES:
+            self._known_places = 0
+            self._places.clear()
+        if (path, inherited) not in self._places:
+            self._places[path, inherited] = self._new(path, inherited)
+        return self._places[path, inherited]
+
+    def behind(self, place: Place, step: str) -> Place:
+        """The place one step further."""
+        if step not in place.steps:
+            place.steps[step] = self._new((*place.path, step), place.passed)
+        return place.steps[step]
+
+    def _new(self, path: Path, inherited: Column | None) -> Place:
+        self._known_places += 1
+        column = (self.masking.columns.column(path) if path else None) or inherited
+        keeps = column is not None and column.holds is Reading.KEEP
+        return Place(path, inherited, column, keeps, column is not None and self.masking.drops(column))
 
     def key_kind(self, key: str, path: Path, *, is_field: bool) -> Kind | None:
         """What kind of identifier a key is; None for the name of a field."""
@@ -152,7 +190,10 @@ class Records:
 
     def judge_keys(self, nodes: Sequence[Node], batch: FieldBatch) -> None:
         """Judge every key of these records that is new."""
-        self.judge({key for node in nodes for key in _keys(node)}, batch)
+        keys: set[str] = set()
+        for node in nodes:
+            _gather_keys(node, keys)
+        self.judge(keys, batch)
 
     def judge(self, keys: Iterable[str], batch: FieldBatch) -> None:
         """Judge every key that is new."""
@@ -183,7 +224,9 @@ class Walk:
         self._masking = records.masking
         self._batch = batch
         self._names: set[str] = set()
+        self._data_keys: set[str] = set()
         self._known_keys: dict[str, Kind] = {}
+        self._groups: tuple[dict[Place, Group], dict[Place, Group]] = ({}, {})
         self._owners = 0
 
     def next_owner(self, subject: bytes | None = None) -> int:
@@ -196,64 +239,80 @@ class Walk:
         """Leave out so many numbers: somebody else gives them."""
         self._owners -= count
 
-    def parts(self, node: Node, place: Place) -> Iterator[Part]:
-        """What is to be replaced under a place, in the order of the text."""
-        said = self._masking.columns.column(place.path) if place.path else None
-        column = said or place.inherited
-        if column is not None and column.holds is Reading.KEEP:
-            self._masking.at(place.path, place.inherited)
-            return
-        if column is not None and self._masking.drops(column):
-            self._masking.at(place.path, place.inherited)
-            yield _Dropped(node)
-            return
-        match node:
-            case Object():
-                passed = column if column is not None and isinstance(column.holds, Kind) else None
-                yield from self._members(node, place, passed)
-            case Array():
-                inner = Place(place.path, place.inherited, listed=True, owner=place.owner)
-                for element in node.elements:
-                    yield from self.parts(element, inner)
-            case Scalar(value=str(value)) if value.strip():
-                yield from self._scalar(node, value, self._masking.at(place.path, place.inherited), place)
+    def parts(self, node: Node, place: Place, owner: int) -> list[Part]:
+        """What is to be replaced under a place, in the order of the text; names of one owner are one person's."""
+        found: list[Part] = []
+        self._node(node, place, owner, found, listed=False)
+        return found
 
-    def _members(self, node: Object, place: Place, passed: Column | None) -> Iterator[Part]:
-        siblings = Siblings({key.value or "" for key, _ in node.members})
+    def _node(self, node: Node, place: Place, owner: int, found: list[Part], *, listed: bool) -> None:
+        if place.keeps or place.drops:
+            self._holds(place)
+            if not place.keeps:
+                found.append(_Dropped(node))
+        elif isinstance(node, Object):
+            self._members(node, place, owner, found, listed=listed)
+        elif isinstance(node, Array):
+            for element in node.elements:
+                self._node(element, place, owner, found, listed=True)
+        elif node.value and not node.value.isspace():
+            self._scalar(node, node.value, place, owner, found, listed=listed)
+
+    def _holds(self, place: Place) -> Column:
+        if place.here is None:
+            place.here = self._masking.at(place.path, place.inherited)
+            place.stays = self._masking.keeps(place.here)
+        return place.here
+
+    def _members(self, node: Object, place: Place, outer: int, found: list[Part], *, listed: bool) -> None:
+        siblings: Siblings | None = None
         owner = self.next_owner()
         if self._masking.subjects:
             own = self._masking.subjects.of_object(node, is_root=place.path == self._records.root)
-            self._batch.belongs_to(owner, own or self._batch.subject_of(place.owner))
+            self._batch.belongs_to(owner, own or self._batch.subject_of(outer))
         for key, value in node.members:
             name = key.value or ""
-            is_field = place.listed and isinstance(value, Scalar)
-            kind, step = self.key(name, place.path, is_field=is_field)
-            yield _Key(key, kind, siblings)
-            yield from self.parts(value, Place((*place.path, step), passed, listed=False, owner=owner))
+            is_field = listed and isinstance(value, Scalar)
+            behind = place.fields[is_field].get(name)
+            if behind is None:
+                kind, step = self.key(name, place.path, is_field=is_field)
+                behind = self._records.behind(place, step)
+                if kind is None and self._records.is_field_name(name):
+                    place.fields[is_field][name] = behind
+                else:
+                    siblings = siblings or Siblings(one.value or "" for one, _ in node.members)
+                    found.append(_Key(key, kind, siblings))
+            self._node(value, behind, owner, found, listed=False)
 
     def key(self, name: str, path: Path, *, is_field: bool) -> tuple[Kind | None, str]:
         """What kind of identifier a key is, and its name in a path; None as long as only the batch may say more."""
         kind = self._records.key_kind(name, path, is_field=is_field)
         if kind is not None:
-            self._batch.add_known(kind, name)
+            if name not in self._data_keys:
+                self._data_keys.add(name)
+                self._batch.add_known(kind, name)
             return kind, "*"
         if not self._records.is_field_name(name):
             self._names.add(name)
         is_own = name.startswith("<") and (NUMBERED.fullmatch(name) or self._masking.is_own(name))
         return None, "*" if is_own else spelled(name)
 
-    def _scalar(self, node: Scalar, value: str, column: Column, place: Place) -> Iterator[Part]:
-        if isinstance(column.holds, Kind):
-            if not self._masking.keeps(column):
-                yield _Value(node, self._batch.add(column, value, place.owner))
-        elif not node.quoted:
-            if column.holds is Reading.TEXT:
-                yield _Value(node, self._batch.add(column, value, place.owner, is_number=True))
-        elif (inner := within_text(value)) is not None:
-            within = Place(place.path, column, listed=place.listed, owner=place.owner)
-            yield _Within(node, list(self.parts(inner, within)))
-        else:
-            yield _Value(node, self._batch.add(column, value, place.owner))
+    def _scalar(
+        self, node: Scalar, value: str, place: Place, owner: int, found: list[Part], *, listed: bool
+    ) -> None:
+        column = self._holds(place)
+        is_identifier = isinstance(column.holds, Kind)
+        if not is_identifier and node.quoted and (inner := within_text(value)) is not None:
+            place.within = place.within or self._records.place(place.path, column)
+            within: list[Part] = []
+            self._node(inner, place.within, owner, within, listed=listed)
+            found.append(_Within(node, within))
+        elif not place.stays and (is_identifier or node.quoted or column.holds is Reading.TEXT):
+            is_number = not is_identifier and not node.quoted
+            group = self._groups[is_number].get(place)
+            if group is None:
+                group = self._groups[is_number][place] = self._batch.group(column, is_number=is_number)
+            found.append(_Value(node, group, self._batch.put(group, value, owner)))
 
     def judge_known_keys(self) -> None:
         """A key that is one of the batch's own identifiers is one there too."""
@@ -270,7 +329,7 @@ class Walk:
             match part:
                 case _Dropped():
                     yield Edit(node.start, node.end, _NULL)
-                case _Value(Scalar(value=old), Ticket(group, number)):
+                case _Value(Scalar(value=old), group, number):
                     new = group.results[number]
                     if new != old:
                         yield Edit(node.start, node.end, _NULL if new is None else quoted(new))
@@ -303,14 +362,16 @@ class Walk:
         return siblings.own(kind, made.decode())
 
 
-def _keys(node: Node) -> Iterator[str]:
+def _gather_keys(node: Node, keys: set[str]) -> None:
     match node:
         case Object():
             for key, value in node.members:
-                yield key.value or ""
-                yield from _keys(value)
+                keys.add(key.value or "")
+                _gather_keys(value, keys)
         case Array():
             for element in node.elements:
-                yield from _keys(element)
+                _gather_keys(element, keys)
         case Scalar(value=str(value), quoted=True) if (inner := within_text(value)) is not None:
-            yield from _keys(inner)
+            _gather_keys(inner, keys)
+        case _:
+            pass

@@ -91,6 +91,14 @@ def test_who_was_behind_it_when_it_began_may_not_release_it_either(clinic: GateD
     assert verdict(clinic, action, "p-pipe") == "counted"
 
 
+def test_who_is_put_behind_it_while_people_decide_may_not_release_it(clinic: GateDriver) -> None:
+    """What is known at the decision counts beside what was frozen into the request."""
+    action = asked(clinic)
+    clinic.agent("ops-agent", owners=["p-pri"])
+    clinic.run()
+    assert verdict(clinic, action, "p-pri") == Reason.OWN_ACTION
+
+
 def test_owners_of_a_pipeline_may_not_release_its_stream(clinic: GateDriver) -> None:
     """Of a standing stream nobody acts: its pipeline's owners are behind it."""
     action = asked(clinic, lane="nightly", agent=None, pipeline="nightly", persons=[])

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sluicegate.processors.contract import Position
+from sluicegate.processors.contract import Position, Record, Step
 from sluicegate.processors.events import Event, Reason
 from sluicegate.processors.export_release import EXPORT_RELEASE, RELEASER
 from sluicegate.processors.grant_signature import sign_grants
-from sluicegate.processors.masking.held import CHANGELOG, HELD_MS, STORE
+from sluicegate.processors.masking.held import CHANGELOG, HELD_MS, STORE, opened_batch, read_held
 from sluicegate.processors.masking.release_requests import MAX_HELD
 from sluicegate.processors.masking.releasing import MARGIN_MS
 from sluicegate.processors.masking.releasing_keys import ReleasingKeys
@@ -23,10 +23,12 @@ from sluicegate.schemas.action import Action, Withdrawal
 from sluicegate.schemas.audit import AuditEntry
 from sluicegate.schemas.decision import Choice
 from sluicegate.schemas.document import DocumentKind
-from sluicegate.schemas.envelope import header
+from sluicegate.schemas.envelope import envelope_digest, header, record_headers, sign
+from sluicegate.schemas.errors import RecordError
 from sluicegate.schemas.export import MaskedBatch, WithheldBatch
-from sluicegate.schemas.grant import Grant
-from sluicegate.schemas.outcome import OutcomeKind
+from sluicegate.schemas.grant import Grant, Signed
+from sluicegate.schemas.outcome import Outcome, OutcomeKind
+from sluicegate.schemas.receipt import Receipt
 from sluicegate.streams.runtime.transaction import CommitStep
 from sluicegate.streams.testing import Crashed, MaskingDriver, seeded_key
 
@@ -276,18 +278,102 @@ def test_a_stolen_gate_key_releases_nothing(
     """Another digest, another action, no decisions, nobody asked: refused by the check that every executor makes, or by masking's."""
     grant, release = held(clinic)
     forged(clinic, granted(clinic, release), **fields)
-    record = clinic.driver.read(f"execution.{RELEASER}")[-1]
-    taken = clinic.topology.process(
-        clinic.driver.tasks[record.position.partition].stores,
-        clinic.driver.tables.current,
-        record,
-        clinic.driver.now_ms,
-    )
+    taken = step_for(clinic, clinic.driver.read(f"execution.{RELEASER}")[-1])
     assert [output.topic for output in taken.outputs] == ["receipts", "audit"]
     assert taken.puts == ()
     entry = codec.decode_own(taken.outputs[-1].value, type(clinic.entries()[0]))
     assert entry.reason == check
     assert len(clinic.masked(grant)) == 1
+
+
+def step_for(world: MaskingDriver, record: Record) -> Step:
+    """What masking would do about a record, without doing it."""
+    stores = world.driver.tasks[record.position.partition].stores
+    return world.topology.process(stores, world.driver.tables.current, record, world.driver.now_ms)
+
+
+def another(world: MaskingDriver, release: Action) -> Signed:
+    """Another action under the id of a release, signed by masking."""
+    encoded = codec.encode(release.model_copy(update={"arguments": {**release.arguments, "rows": 9}}))
+    key = ReleasingKeys.of(world.topology.secret).agent
+    return Signed(
+        payload_type=encoded.payload_type,
+        value=encoded.value,
+        sig=sign(key, encoded.payload_type, encoded.value),
+    )
+
+
+def test_a_grant_for_another_action_of_the_same_id_releases_nothing(clinic: MaskingDriver) -> None:
+    """What is held belongs to the exact bytes that people were shown."""
+    _, release = held(clinic)
+    signed = another(clinic, release)
+    digest = envelope_digest(signed.payload_type, signed.value)
+    fields = {"decisions": (), "request_id": None, "requirement": None}
+    forged(clinic, granted(clinic, release), action=signed, action_digest=digest, **fields)
+    taken = step_for(clinic, clinic.driver.read(f"execution.{RELEASER}")[-1])
+    assert codec.decode_own(taken.outputs[-1].value, AuditEntry).reason == Check.NOTHING_HELD
+
+
+def test_a_copy_that_no_gate_signed_ends_nothing(clinic: MaskingDriver) -> None:
+    """Its refusal names a claim that never was, so the gate leaves the real grant alone."""
+    _, release = held(clinic)
+    granted(clinic, release)
+    record = clinic.driver.read(f"execution.{RELEASER}")[-1]
+    stranger = sign(seeded_key("gate-2"), "other", b"bytes").encode()
+    own_key = clinic.gate.gate_key.key_id.encode()
+    without = tuple(one for one in record.headers if one[0] != "sig")
+    unsigned, *_ = step_for(clinic, replace(record, headers=without)).outputs
+    assert unsigned.topic == f"dlq.execution.{RELEASER}"
+    for sig in (stranger, own_key + stranger[len(own_key) :]):
+        stray = replace(record, headers=(*without, ("sig", sig)))
+        receipt, *_ = step_for(clinic, stray).outputs
+        assert receipt.topic == "receipts"
+        assert codec.decode_own(receipt.value, Receipt).claim_id is not None
+
+
+def test_the_end_of_a_copy_destroys_nothing(clinic: MaskingDriver) -> None:
+    """Another action under the id of a release is denied as a conflict: masking is told, and holds on to what it asked for."""
+    grant, release = held(clinic)
+    signed = another(clinic, release)
+    headers = record_headers(
+        kind="action",
+        payload_type=signed.payload_type,
+        id="copy",
+        subject=release.action_id,
+        source="/test",
+        sig=signed.sig,
+    )
+    clinic.driver.produce("actions", release.lane.encode(), signed.value, headers)
+    clinic.run()
+    assert ends(clinic) == [(Event.RELEASE_IGNORED, Reason.NOTHING_HELD)]
+    assert (holds(clinic), len(clinic.masked(grant))) == (1, 1)
+
+
+def test_the_end_of_one_release_is_not_that_of_another(clinic: MaskingDriver) -> None:
+    """A gate's signature covers exactly the end that it told: the same headers over other bytes destroy nothing."""
+    _, first = held(clinic)
+    _, second = held(clinic)
+    decide(clinic, first, Choice.REJECT)
+    record = clinic.driver.read(f"execution.{RELEASER}")[-1]
+    told = codec.decode_own(record.value or b"", Outcome)
+    digest = clinic.gate.outcome(second).action_digest
+    moved = told.model_copy(update={"action_id": second.action_id, "action_digest": digest})
+    clinic.driver.produce(record.position.topic, record.key, codec.encode(moved).value, record.headers)
+    clinic.run()
+    assert holds(clinic) == 1
+    assert [reason for reason, _ in clinic.gate.dead_letters(record.position.topic)] == [Reason.BAD_SIGNATURE]
+
+
+def test_what_was_sealed_is_what_was_shown(clinic: MaskingDriver) -> None:
+    """A held batch whose digest is not the one in the report does not open."""
+    _, release = held(clinic)
+    stores = clinic.driver.tasks[clinic.driver.partition_of(release.lane.encode())].stores
+    kept = read_held(stores, release.action_id)
+    assert kept is not None
+    assert opened_batch(clinic.topology.secret, kept).release_id == release.action_id
+    assert release.arguments["held_digest"] == kept.held_digest.hex()
+    with pytest.raises(RecordError):
+        opened_batch(clinic.topology.secret, kept.model_copy(update={"held_digest": bytes(32)}))
 
 
 def test_a_release_by_policy_alone_is_refused(clinic: MaskingDriver) -> None:

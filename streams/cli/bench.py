@@ -1,6 +1,7 @@
 """`bench`: put load on a gate and measure how long an action waits for its outcome."""
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -191,6 +192,8 @@ def _prepared(
     since_ms = time.time_ns() // 1_000_000 - _EARLIER_MS
     target = plan(operator, admin, state, layout)
     before = dict(operator.tables.positions)
+    # Whoever ends it with SIGTERM wants it taken back as much as who presses Ctrl-C.
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         prepare(operator, admin, state, layout, target)
         if dict(operator.tables.positions) != before:
@@ -201,6 +204,7 @@ def _prepared(
         if not keep:
             progress.say("taking them back")
             _take_back(settings, operator, admin, target, since_ms)
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _take_back(settings: Settings, operator: Operator, admin: Admin, target: Target, since_ms: int) -> None:

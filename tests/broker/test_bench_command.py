@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,10 @@ import pytest
 from sluicegate.schemas.document import DocumentKind, Executor, PolicyText
 from sluicegate.schemas.keys import PrivateKey
 from sluicegate.streams.bench.target import ACTION_TYPE, EXECUTOR, POLICY
+from sluicegate.streams.cli import bench as bench_command
 from sluicegate.streams.cli.bars import bar
 from sluicegate.streams.cli.bench import _prepared
+from sluicegate.streams.cli.failures import INTERRUPTED
 from sluicegate.streams.clients.operator import Statement
 from sluicegate.streams.clients.stored_key import key_or_new
 from sluicegate.streams.gate_workers import GATE_KEY
@@ -37,22 +40,27 @@ def deployment(cluster: Cluster) -> Iterator[LocalDeployment]:
         yield running
 
 
-def bench(
-    deployment: LocalDeployment, folder: Path, *options: str, **changed: str
-) -> "subprocess.CompletedProcess[str]":
-    """The command, with this deployment in the environment."""
+def environment(deployment: LocalDeployment) -> dict[str, str]:
+    """Of a shell in which this deployment is meant."""
     settings = deployment.settings
-    told = {
+    return {
+        **os.environ,
         "SLUICEGATE_BOOTSTRAP": str(settings.bootstrap),
         "SLUICEGATE_PREFIX": settings.prefix,
         "SLUICEGATE_PARTITIONS": str(settings.partitions),
         "SLUICEGATE_STATE_DIR": str(settings.state_dir),
         "SLUICEGATE_TRUST__OPERATORS": json.dumps(dict(settings.trust.operators)),
     }
+
+
+def bench(
+    deployment: LocalDeployment, folder: Path, *options: str, **changed: str
+) -> "subprocess.CompletedProcess[str]":
+    """The command, with this deployment in the environment."""
     return subprocess.run(
         [SLUICEGATE, "bench", *options],
         cwd=folder,
-        env={**os.environ, **told, **changed},
+        env={**environment(deployment), **changed},
         capture_output=True,
         text=True,
         timeout=180,
@@ -120,11 +128,12 @@ def test_a_preparation_that_is_interrupted_is_taken_back(
     real = operator.ensure_many
 
     def interrupted(statements: list[Statement]) -> list[int]:
-        monkeypatch.undo()
+        del operator.ensure_many  # type: ignore[method-assign]
         real(statements[:3])
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(operator, "ensure_many", interrupted)
+    operator.ensure_many = interrupted  # type: ignore[assignment, method-assign]
+    monkeypatch.setattr(bench_command, "ADOPTED_S", 1.0)  # no gate runs that could adopt anything
     with (
         bar() as progress,
         pytest.raises(KeyboardInterrupt),
@@ -140,3 +149,26 @@ def test_a_preparation_that_is_interrupted_is_taken_back(
     assert isinstance(policy, PolicyText)
     assert (executor.retired, policy.retired) == (True, True)
     assert operator.current(DocumentKind.AGENT, "bench-0") is None
+
+
+def test_a_run_that_is_terminated_takes_back_what_it_made(
+    deployment: LocalDeployment, tmp_path: Path
+) -> None:
+    """As Ctrl-C does: a job that takes too long is ended with SIGTERM."""
+    deployment.start_gate(1)
+    operator = deployment.operator
+    command = [SLUICEGATE, "bench", "--prepare", "--rate", "1", "--seconds", "600"]
+    running = subprocess.Popen(
+        command, cwd=tmp_path, env=environment(deployment), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while operator.current(DocumentKind.AGENT, "bench-1") is None:
+        assert time.monotonic() < deadline
+        operator.refresh()
+    running.terminate()
+    _, said = running.communicate(timeout=150)
+    assert running.returncode == INTERRUPTED, said
+    operator.refresh()
+    executor = operator.current(DocumentKind.EXECUTOR, EXECUTOR)
+    assert isinstance(executor, Executor)
+    assert executor.retired

@@ -93,6 +93,30 @@ def test_the_local_part_of_a_known_number() -> None:
     assert "known-value" in _document("ring 010 44 77")
 
 
+@pytest.mark.parametrize(
+    "left",
+    ["born April 5, 1990", "5 Apr 1990", "4/5/1990", "05.04.1990", "the 5th of april 1990", "19900405"],
+)
+def test_a_known_birthday_in_other_words(left: str) -> None:
+    """Where dates may stay, a birth date that is masked in its column may not, however it is written."""
+    basic = Expected.of(BUILT_IN["pii-basic"])
+    before, after = (
+        json.dumps({"dob": dob, "note": left}).encode() for dob in ("1990-04-05", "<birth-date>")
+    )
+
+    assert (
+        "known-value" in Verifier(basic, _SECRET).verify_document("application/json", before, after).reasons
+    )
+
+
+def test_a_name_over_the_end_of_a_line() -> None:
+    """What is masked in one line of a text is spelt by the end of one and the beginning of the next."""
+    before = b"seen: Dr. Tamara Okafor\n\nTamara\nOkafor came"
+    after = b"seen: <name>\n\nTamara\nOkafor came"
+
+    assert "known-value" in Verifier(_HARBOR, _SECRET).verify_document("text/plain", before, after).reasons
+
+
 def test_a_short_known_number_in_base64() -> None:
     """Eight characters are worth encoding too."""
     assert {"known-value-encoded"} <= _document(base64.b64encode(b"AB-99123").decode())

@@ -6,7 +6,7 @@ one may stand.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, NamedTuple
@@ -44,7 +44,12 @@ _NO_NAMES: Final = (
     "new york united states north south east west san los las saint st city county state street road avenue hospital medical center centre"
     " health clinic general university college school department institute the of and"
 )
+_ISO_DAY: Final = re.compile(rb"((?:18|19|20)[0-9]{2})-([0-9]{2})-([0-9]{2})(?![0-9])")
+_MONTHS: Final = (
+    "january february march april may june july august september october november december".split()  # noqa: SIM905 (twelve words)
+)
 _NAME: Final = number_of(Kind.NAME)
+_BIRTH_DATE: Final = number_of(Kind.BIRTH_DATE)
 _PHONE: Final = number_of(Kind.PHONE)
 _EMAIL: Final = number_of(Kind.EMAIL)
 _FORM: Final = re.compile(rb"<[a-z-]{2,12}(?::[a-z0-9]{3,24}|-[0-9]{1,6})?>")
@@ -100,6 +105,16 @@ class Known:
             self._add(literals, kinds, typed=typed, sure=typed)
             if not literals.data.isascii():
                 self._add_plain(literals, kinds, typed=typed)
+            if typed:
+                self._add_days(literals, kinds)
+
+    def _add_days(self, literals: Texts, kinds: NDArray[np.int64]) -> None:
+        """Birth dates as they may be written elsewhere."""
+        rows = np.flatnonzero(kinds == _BIRTH_DATE).tolist()
+        days = {day for row in rows for day in _written(literals.row(row))}
+        if days:
+            texts = Texts.of(pa.array(sorted(days), pa.large_string()))
+            self._add(texts, np.full(len(texts), _BIRTH_DATE), typed=False, sure=True)
 
     def _add_plain(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool) -> None:
         """Those that are not ASCII, as they look and in small letters of every script."""
@@ -161,6 +176,8 @@ class Known:
             both = usable[left] & usable[right]
             left, right = left[both], right[both]
             pair = _Pieces(letters, word_starts[left], stops[left], word_starts[right], stops[right])
+            if other == one + 1:
+                self.spelt.add(letters.data, pair.starts, pair.more_ends)
             long = np.flatnonzero(pair.sizes >= _PREFIX)
             self.strong.append(_Pieces(letters, *(places[long] for places in pair[1:])))
 
@@ -269,6 +286,30 @@ class _Index:
                 literal = one.literal(number)[:_COMPARED]
                 known.setdefault(int(keys[number]), {}).setdefault(len(literal), set()).add(literal)
         return known
+
+
+def _written(day: bytes) -> Iterator[str]:
+    """A day of the form 1990-04-05 in other forms."""
+    found = _ISO_DAY.match(day)
+    if found is None or not 1 <= int(found[2]) <= len(_MONTHS):
+        return
+    year, month, number = found[1].decode(), int(found[2]), int(found[3])
+    name = _MONTHS[month - 1]
+    for one in {f"{month:02}", f"{month}", name, name[:3]}:
+        for other in {
+            f"{number:02}",
+            f"{number}",
+            f"{number}st",
+            f"{number}nd",
+            f"{number}rd",
+            f"{number}th",
+        }:
+            yield from (
+                f"{one} {other} {year}",
+                f"{other} {one} {year}",
+                f"{other} of {one} {year}",
+                f"{year} {one} {other}",
+            )
 
 
 _ORDERS: Final = ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1))

@@ -151,6 +151,8 @@ class Look:
             lines.add(one, other, number, places.root)
         self._leaves(lines, prose=True, singles=True)
         self._finish()
+        if self.known.is_spelt_in(after.encode()):
+            self.reasons.add(Reason.KNOWN)
         return len(old)
 
     def _walked(self, walk: Walk) -> None:

@@ -17,7 +17,7 @@ from .report import Reason, Report
 from .residual import enough_rows
 from .slow import SlowLook
 from .texts import Texts
-from .walk import Places
+from .walk import Places, places_of
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Verifier:
     def __post_init__(self) -> None:
         self._proofs = Proofs(self.secret)
         self._slow = self.slow or SlowLook(self.expected)
-        self._places = Places(self.expected.profile)
+        self._places = places_of(self.expected.profile)
 
     def verify(
         self,

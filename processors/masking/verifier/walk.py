@@ -158,6 +158,20 @@ class Places:
         return Place(path, shown, column, _must(column, operator), operator)
 
 
+_SHARED: Final[dict[tuple[object, ...], Places]] = {}
+_MOST_SHARED: Final = 8
+
+
+def places_of(profile: Profile) -> Places:
+    """The places of a profile; what it says about them is worked out once, whatever the number of exports."""
+    said = (profile.columns, profile.keys, tuple(sorted(profile.operators.items())))
+    if said not in _SHARED:
+        if len(_SHARED) >= _MOST_SHARED:
+            _SHARED.clear()
+        _SHARED[said] = Places(profile)
+    return _SHARED[said]
+
+
 def _must(column: Column | None, operator: Operator | None) -> _Must:
     if is_kept(column):
         return _Must.STAY

@@ -7,6 +7,7 @@ compared with one by the clock on the wall. What is scored, and how: `benchmarks
 """
 
 import gc
+import json
 import multiprocessing
 import resource
 import sys
@@ -34,6 +35,7 @@ from sluicegate.processors.masking.profile import BUILT_IN, load_profile
 from sluicegate.processors.masking.verifier import Claim, Expected, Holds, Verifier
 from sluicegate.streams.lexicon import building, cache
 from sluicegate.streams.masking_engine import load_engine
+from sluicegate.streams.masking_files import mask_file
 
 from .masking_scores import scores
 from .measuring import Effort, Measure
@@ -72,6 +74,7 @@ def measure(effort: Effort) -> Iterator[Measure]:
         yield _speed(f"all and verifier, {corpus}", size, effort, verified, what="verified", corpus=name)
         yield from _stages(engine, corpus, size, effort, [TextBatch.of(rows) for rows in batches])
     yield _short(engine, effort)
+    yield _file(engine, effort)
     yield from _tables(engine, effort)
     yield from _processes(effort)
     yield from scores()
@@ -183,6 +186,22 @@ def _short(engine: Engine, effort: Effort) -> Measure:
         engine.masked(TextBatch.of([text]), replacing, surrogates)
         seconds.append(1000 * (time.thread_time() - began))
     return Measure.values(f"one text of {_SHORT_BYTES} bytes", "ms", seconds, what="short")
+
+
+def _file(engine: Engine, effort: Effort) -> Measure:
+    """`mask file`: read, known values of the batch, masked, verified, written, synchronised; a report too."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "notes.jsonl", Path(folder) / "masked.jsonl"
+        drawn = notes(effort.of(_NOTES) // 2, prose=dict(_CORPORA)["dense"])
+        source.write_text("".join(json.dumps({"note": one.text}) + "\n" for one in drawn))
+        size = source.stat().st_size / 1e6
+        return _speed(
+            "mask file, JSON lines of dense notes",
+            size,
+            effort,
+            lambda: mask_file(source, target, engine=engine, profile=_HARBOR, replace=True),
+            what="file",
+        )
 
 
 def _tables(engine: Engine, effort: Effort) -> Iterator[Measure]:

@@ -24,6 +24,7 @@ _SPEEDS: Final[tuple[tuple[dict[str, str], str, str], ...]] = (
     ({"what": "verified", "corpus": "sparse"}, "free text with 8 identifiers per KB, masked and verified, one thread", "≥ 11 MB/s"),
     ({"what": "all", "corpus": "dense"}, "20 per KB, without the verifier", ""),
     ({"what": "all", "corpus": "sparse"}, "8 per KB, without the verifier", ""),
+    ({"what": "file"}, "`mask file`, JSON lines of notes with 20 per KB, read to written and verified", ""),
     ({"what": "short"}, "one text of 150 bytes", "≤ 2 ms"),
     ({"what": "rows"}, "rows of ten columns, eight of them identifiers", "≥ 100,000/s"),
     ({"what": "rows verified"}, "such rows, masked and verified", ""),

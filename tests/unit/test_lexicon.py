@@ -53,6 +53,20 @@ def _small() -> Lexicon:
     return compiled(draft)
 
 
+def test_built_elsewhere(tmp_path: Path) -> None:
+    """A file that is named is mapped as it is, or refused: nothing is built in its place."""
+    path = tmp_path / "copied" / "masking.lexicon"
+    made = _small()
+    save(made, path)
+    provided = provide(tmp_path / "cache", built_elsewhere=path)
+    assert (provided.path, provided.built, provided.lexicon.digest) == (path, False, made.digest)
+    path.write_bytes(path.read_bytes()[:-1])
+    for wrong in (path, tmp_path / "missing.lexicon"):
+        with pytest.raises(ConfigurationError, match="`sluicegate mask lexicon` builds one"):
+            provide(tmp_path / "cache", built_elsewhere=wrong)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_file_comes_back(tmp_path: Path) -> None:
     """What is mapped is what was written."""
     path = tmp_path / "deep" / "small.lexicon"

@@ -262,3 +262,10 @@ def test_a_text_that_repeats_itself_is_answered(run: str) -> None:
     result = mask("text/plain", text, PROFILE, SURROGATES, ENGINE)
     assert isinstance(result, Masked)
     second_look("text/plain", text, result.body, PROFILE, SURROGATES)
+
+
+@pytest.mark.parametrize("street", ["Via Santa Teresa degli Scalzi 71", "Via Santa Teresa delightful"])
+def test_no_word_is_torn(street: str) -> None:
+    """A street ends where a word ends: `degli` begins with `de`, which is a part of names of streets too."""
+    masked = out({"remarks": f"Pedestrians must enter on {street} in the first three months"})["remarks"]
+    assert masked.startswith("Pedestrians must enter on <street> ")

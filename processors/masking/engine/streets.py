@@ -43,7 +43,7 @@ _NUMBER_AFTER: Final = re.compile(
 )
 _WORD_BEFORE: Final = re.compile(rb"(?:[A-Z][A-Za-z.'\-]{0,30} ?){0,3}[A-Za-z\-]{0,30}\Z")
 _PREFIXED: Final = re.compile(
-    rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|dalla|dello|degli|y|e|et|of|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
+    rb"[A-Z][A-Za-z'.\-]{0,30}(?: (?:(?:de|du|des|la|le|les|del|della|dei|di|da|do|dos|das|los|las|dalla|dello|degli|y|e|et|of)\b|[A-Z][A-Za-z'.\-]{0,30})){0,6}"
 )
 _HOUSE_BEFORE: Final = re.compile(rb"(?<![0-9.$])(?:[0-9]{1,5} )?[0-9]{1,5}[A-Za-z]?,? \Z")
 _CAPITAL_OR_DIGIT: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")

@@ -44,6 +44,7 @@ _NO_NAMES: Final = (
     "new york united states north south east west san los las saint st city county state street road avenue hospital medical center centre"
     " health clinic general university college school department institute the of and"
 )
+_YEARS: Final = re.compile(rb"(?=((?:18|19|20)[0-9]{2}))")
 _ISO_DAY: Final = re.compile(rb"((?:18|19|20)[0-9]{2})-([0-9]{2})-([0-9]{2})(?![0-9])")
 _MONTHS: Final = (
     "january february march april may june july august september october november december".split()  # noqa: SIM905 (twelve words)
@@ -98,6 +99,8 @@ class Known:
     single: list[_Pieces] = field(default_factory=list, repr=False)
     """Names of one word: counted with a capital."""
     spelt: Spelt = field(default_factory=Spelt, repr=False)
+    _days: set[bytes] = field(default_factory=set, repr=False)
+    """Birth dates whose other forms are not known yet."""
 
     def add(self, literals: Texts, kinds: NDArray[np.int64], *, typed: bool = False) -> None:
         """Know these literals; `typed`: they are whole values of an identifier column."""
@@ -106,12 +109,15 @@ class Known:
             if not literals.data.isascii():
                 self._add_plain(literals, kinds, typed=typed)
             if typed:
-                self._add_days(literals, kinds)
+                self._days.update(map(literals.row, np.flatnonzero(kinds == _BIRTH_DATE).tolist()))
 
-    def _add_days(self, literals: Texts, kinds: NDArray[np.int64]) -> None:
-        """Birth dates as they may be written elsewhere."""
-        rows = np.flatnonzero(kinds == _BIRTH_DATE).tolist()
-        days = {day for row in rows for day in _written(literals.row(row))}
+    def _add_days(self, within: "Sequence[Letters] | None") -> None:
+        """Birth dates as they may be written elsewhere: those whose year stands there, where it is said where that is."""
+        known, self._days = self._days, set()
+        if known and within is not None:
+            years = {year for letters in within for year in _YEARS.findall(letters.data)}
+            known = {day for day in known if (date := _ISO_DAY.match(day)) and date[1] in years}
+        days = {day for one in known for day in _written(one)}
         if days:
             texts = Texts.of(pa.array(sorted(days), pa.large_string()))
             self._add(texts, np.full(len(texts), _BIRTH_DATE), typed=False, sure=True)
@@ -193,8 +199,9 @@ class Known:
         self._know(letters, begins[several], stops[several])
         self.spelt.add(letters.data, begins[several], stops[several])
 
-    def search(self) -> "Search":
-        """What finds these literals."""
+    def search(self, within: "Sequence[Letters] | None" = None) -> "Search":
+        """What finds these literals; `within`: in nothing but this."""
+        self._add_days(within)
         return Search(_Index(self.strong), _Index(self.single), self.spelt)
 
     def is_spelt_in(self, text: bytes) -> bool:

@@ -123,99 +123,12 @@ class Look:
                         self.object_at(Reason.DROPPED, source, left[:MOST_PLACES].tolist())
                 case Holds.IDENTIFIER:
                     before_after = Texts.of(leaf.before), Texts.of(leaf.after)
-                    self._identifiers(*before_after, source, None)
+                    self.identifiers(*before_after, source, None)
                 case Holds.TEXT:
-                    self._text(Texts.of(leaf.before), Texts.of(leaf.after), source, claims.get(leaf.name))
-        self._finish()
+                    self.text(Texts.of(leaf.before), Texts.of(leaf.after), source, claims.get(leaf.name))
+        self.finish(is_table=True)
 
-    def document(self, media_type: str, before: str, after: str, places: Places) -> int:
-        """Look at a document; returns how many records it has."""
-        if media_type == MEDIA_TYPES[-1]:
-            return self._plain_document(before, after, places)
-        old, new = records(media_type, before), records(media_type, after)
-        if len(old) != len(new):
-            self.reasons.add(Reason.ROWS)
-            return len(old)
-        walk = Walk(places, self.object_to)
-        walk.document(before, after, old, new)
-        self._walked(walk)
-        return len(old)
-
-    def _plain_document(self, before: str, after: str, places: Places) -> int:
-        old, new = before.split("\n"), after.split("\n")
-        if len(old) != len(new):
-            # A replacement went over the end of a line.
-            old, new = [before], [after]
-        lines = Leaves()
-        for number, (one, other) in enumerate(zip(old, new, strict=True)):
-            lines.add(one, other, number, places.root)
-        self._leaves(lines, prose=True, singles=True)
-        self._finish()
-        if self.known.is_spelt_in(after.encode()):
-            self.reasons.add(Reason.KNOWN)
-        return len(old)
-
-    def _walked(self, walk: Walk) -> None:
-        for (kind, _), leaves_ in walk.identifiers.items():
-            before, after = _texts(leaves_.before), _texts(leaves_.after)
-            self._identifiers(before, after, Source("", leaves_), kind)
-        self._keys(walk)
-        together = _texts(sorted(walk.names))
-        self.known.add(together, np.full(len(together), _NAME))
-        self._leaves(walk.text, prose=True, singles=True)
-        self._leaves(walk.plain, prose=False, singles=False)
-        self._kept(walk.kept)
-        numbers = Leaves()
-        for number, (record, place) in walk.numbers.items():
-            numbers.add(number.decode(), number.decode(), record, place)
-        self._search_later(_texts(numbers.after), Source("", numbers), Reason.KNOWN)
-        self._finish()
-        for several in (walk.values, [*walk.keys, *walk.new_keys.after]):
-            if self.known.is_spelt_in("".join(several).encode()):
-                self.reasons.add(Reason.KNOWN)
-
-    def _keys(self, walk: Walk) -> None:
-        stayed = Leaves()
-        for key, (record, place) in walk.keys.items():
-            stayed.add(key, key, record, place)
-        self._leaves(stayed, prose=False, singles=True)
-        replaced = walk.new_keys
-        numbered = [NUMBERED.fullmatch(key) for key in replaced.after]
-        others = Leaves()
-        for number, tag in enumerate(numbered):
-            if tag is None:
-                others.add(
-                    replaced.before[number],
-                    replaced.after[number],
-                    replaced.records[number],
-                    replaced.places[number],
-                )
-        if others.before:
-            self._identifiers(
-                _texts(others.before), _texts(others.after), Source("", others), Kind.NUMBER, Reason.STRUCTURE
-            )
-        kinds = [number_of(Kind(tag[1]) if tag is not None else Kind.USER) for tag in numbered]
-        self.known.add(_texts(replaced.before), np.array(kinds, np.int64), typed=True)
-
-    def _kept(self, kept: Leaves) -> None:
-        texts = _texts(kept.after)
-        source = Source("", kept)
-        forms = self._proved(texts, source)
-        left = texts.with_marks(forms.starts, forms.ends)
-        self._search_later(left, source, Reason.KNOWN_IN_KEPT)
-        for inner in (plain_readings(left), decoded_readings(left.to_arrow(), left)):
-            if inner is not None:
-                from_rows = _of_rows(source, inner.rows)
-                self._search_later(inner.folded().texts, from_rows, Reason.KNOWN_IN_KEPT)
-
-    def _leaves(self, leaves_: Leaves, *, prose: bool, singles: bool) -> None:
-        if leaves_.before:
-            source = Source("", leaves_)
-            self._text(
-                _texts(leaves_.before), _texts(leaves_.after), source, None, prose=prose, singles=singles
-            )
-
-    def _identifiers(
+    def identifiers(
         self,
         before: Texts,
         after: Texts,
@@ -224,7 +137,7 @@ class Look:
         reason: Reason = Reason.COLUMN,
     ) -> None:
         """Every value is one proved form, a year where one may stand, or an age that may be told."""
-        forms = self._proved(after, source)
+        forms = self.proved(after, source)
         rows = after.rows_of(forms.starts)
         whole = (forms.starts == after.starts[rows]) & (forms.ends == after.ends[rows])
         replaced = np.zeros(len(after), bool)
@@ -258,14 +171,14 @@ class Look:
     def _may_stay(old: bytes, new: bytes, kind: Kind | None) -> bool:
         return kind in {None, Kind.AGE} and old == new and _AGE.fullmatch(new) is not None
 
-    def _proved(self, texts: Texts, source: Source) -> Forms:
+    def proved(self, texts: Texts, source: Source) -> Forms:
         forms = self.verifier.forms(texts)
         if not forms.proved.all():
             rows = texts.rows_of(forms.starts[~forms.proved])
             self.object_at(Reason.SURROGATE, source, rows[:MOST_PLACES].tolist())
         return forms
 
-    def _text(
+    def text(
         self,
         before: Texts,
         after: Texts,
@@ -278,7 +191,7 @@ class Look:
         if not _is_utf8(after):
             self.object_at(Reason.UTF_8, source, ())
             return
-        forms = self._proved(after, source)
+        forms = self.proved(after, source)
         self.forms += len(forms.starts)
         alignment = aligned(before, after, forms, claim, years=self.expected.years)
         if isinstance(alignment, Misfit):
@@ -306,15 +219,15 @@ class Look:
             from_rows = _of_rows(source, readings.rows)
             for reason, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
                 self.object_at(reason, from_rows, rows)
-            self._search_later(readings.texts, from_rows, Reason.KNOWN, singles=singles)
-            self._search_later(readings.folded().texts, from_rows, Reason.KNOWN)
+            self.search_later(readings.texts, from_rows, Reason.KNOWN, singles=singles)
+            self.search_later(readings.folded().texts, from_rows, Reason.KNOWN)
         if (readings := decoded_readings(column, left)) is not None:
             from_rows = _of_rows(source, readings.rows)
             for _, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
                 self.object_at(Reason.KNOWN_ENCODED, from_rows, rows)
-            self._search_later(readings.texts, from_rows, Reason.KNOWN_ENCODED, singles=True)
+            self.search_later(readings.texts, from_rows, Reason.KNOWN_ENCODED, singles=True)
 
-    def _search_later(self, texts: Texts, source: Source, reason: Reason, *, singles: bool = False) -> None:
+    def search_later(self, texts: Texts, source: Source, reason: Reason, *, singles: bool = False) -> None:
         if texts.data:
             self.left.append(_Left(Letters(texts), source, reason, singles))
 
@@ -354,9 +267,10 @@ class Look:
             pieces.append(text[at:])
             self.residual += Residual.of_row(self.verifier.leaked(before.row(row), b"".join(pieces)))
 
-    def _finish(self) -> None:
+    def finish(self, *, is_table: bool = False) -> None:
         """Search for what was replaced, then judge the batch as a whole."""
-        search = self.known.search()
+        # In a document, what stands in several fields may say a date together.
+        search = self.known.search([one.letters for one in self.left] if is_table else None)
         for letters, source, reason, singles in self.left:
             rows = search.rows(letters, singles=singles)
             if len(rows):

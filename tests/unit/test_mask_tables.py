@@ -4,16 +4,20 @@ import csv
 import io
 import json
 import random
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from sluicegate.processors.masking.engine.engine import Engine
+from sluicegate.processors.masking.engine.surrogates import Surrogates
 from sluicegate.processors.masking.profile import BUILT_IN, Profile, load_profile
 from sluicegate.schemas.errors import RefusedError
 from sluicegate.streams.masking_engine import load_scanner
 from sluicegate.streams.masking_files import mask_file
+from sluicegate.streams.masking_files.batches import Batch, ComparedTable
+from sluicegate.streams.masking_files.checking import Checker
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -153,6 +157,22 @@ def test_names_in_one_row_or_element_are_one_persons(engine: Engine, tmp_path: P
     out = _masked(engine, tmp_path, table, BASIC)
 
     assert out["note"].to_pylist() == ["<name> and <name> and <name>", "plain words only"]
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [("on the ninth of May 1984", ""), ("born 9th of March 1984", "record 2, `note`: `known-value`")],
+)
+def test_the_check_knows_a_birth_date_of_a_table_in_other_words(note: str, said: str) -> None:
+    """Only dates whose year is left are written out for it."""
+    before, after = (
+        pa.record_batch({"dob": [dob, dob], "last_name": ["<name>", ""], "note": ["fine", note]})
+        for dob in ("1984-03-09", "<birth-date>")
+    )
+    batch = Batch(b"", (ComparedTable(before, after, lambda _table: b""),), 2, 0, 1)
+
+    with pytest.raises(RefusedError, match=said) if said else nullcontext():
+        Checker(BASIC, Surrogates(b"k" * 32)).look(batch)
 
 
 def test_long_numbers_in_unknown_fields_are_masked_wherever_they_stand(

@@ -26,6 +26,8 @@ _WORD: Final = re.compile(rb"[A-Za-z0-9]+[\-_/][A-Za-z0-9\-_/]{2,40}(?![a-z])|[A
 _REST_OF_VALUE: Final = re.compile(f"(?i){_REST}".encode())
 _LEADING: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz(-")
 _OPENS: Final = b"(-"
+_NO_UNIT: Final = frozenset({b",", b".", b";", b")", b"\n", b"\x1e"})
+"""What a unit does not begin with; one of them stands behind most values."""
 _TRAILING: Final = b".-_/(*"
 _MOST_LETTERS: Final = 8
 _FEWEST_DIGITS: Final = 3
@@ -69,7 +71,8 @@ class Label:
         # Whatever the label and its marks are, this is no number of something: most values end here.
         if text[begins - 1] not in _LEADING and (rest := _REST_OF_VALUE.match(text, end)):
             shown = text[begins : rest.end()].rstrip(_TRAILING)
-            if _digits(shown) >= _LONG_ENOUGH and _UNIT.match(text, begins + len(shown)) is None:
+            stops = begins + len(shown)
+            if _is_long(shown) and (text[stops : stops + 1] in _NO_UNIT or not _UNIT.match(text, stops)):
                 return _without_brackets(begins, shown)
         return self._weighed(text, start, end)
 
@@ -98,6 +101,10 @@ class Label:
         """A value in capitals or with hyphens, without any digit perhaps: `fingerprint template FP-ABCDEF`."""
         found = _WORD.match(text, end - 1)
         return None if found is None or found[0].islower() else (found.start(), found.end(), None, None)
+
+
+def _is_long(shown: bytes) -> bool:
+    return len(shown) >= _LONG_ENOUGH and (shown.isdigit() or _digits(shown) >= _LONG_ENOUGH)
 
 
 def _digits(shown: bytes) -> int:

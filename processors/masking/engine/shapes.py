@@ -21,10 +21,14 @@ _CAPITAL[ord("A") : ord("Z") + 1] = True
 _GLUE: Final = np.zeros(256, bool)
 _GLUE[np.frombuffer(b"-/_.#", np.uint8)] = True
 _CONFIDENCE: Final = 50
+_FEWEST_DIGITS: Final = 3
+"""Of a word that is an identifier by itself."""
 
 
 def identifier_shapes(tokens: Tokens, batch: TextBatch) -> SpanTable:
     """A span for each word or cluster that has the shape of an identifier."""
+    if not len(tokens):
+        return SpanTable.empty()
     words = _near_digits(tokens)
     if not len(words.starts):
         return SpanTable.empty()
@@ -33,18 +37,19 @@ def identifier_shapes(tokens: Tokens, batch: TextBatch) -> SpanTable:
 
 
 def _near_digits(tokens: Tokens) -> "_Words":
-    """The words with a digit, and those that touch one; nothing else can be part of an identifier's shape."""
-    near = tokens.digits > 0
-    numbered = np.flatnonzero(near)
-    if len(numbered):
-        starts, ends = tokens.starts, tokens.ends
-        after, before = np.minimum(numbered + 1, len(tokens) - 1), np.maximum(numbered - 1, 0)
-        near[after[(starts[after] - ends[numbered] == 1) & _GLUE[tokens.codes[ends[numbered]]]]] = True
-        near[before[(starts[numbered] - ends[before] == 1) & _GLUE[tokens.codes[starts[numbered] - 1]]]] = (
-            True
-        )
+    """The words with a digit, and those that touch one; nothing else can be part of an identifier's shape.
+
+    A word of one digit or two that touches no other is none either: most numbers of a text.
+    """
+    digits, starts, ends, codes = tokens.digits, tokens.starts, tokens.ends, tokens.codes
+    touches = starts[1:] - ends[:-1] == 1
+    glued = touches & _GLUE[codes[ends[:-1]]]
+    holds = digits > 0
+    near = digits >= _FEWEST_DIGITS
+    near[1:] |= touches & holds[1:] | glued & holds[:-1]
+    near[:-1] |= touches & holds[:-1] | glued & holds[1:]
     chosen = np.flatnonzero(near)
-    return _Words(tokens.codes, tokens.starts[chosen], tokens.ends[chosen], tokens.digits[chosen])
+    return _Words(codes, starts[chosen], ends[chosen], digits[chosen])
 
 
 class _Words:

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -86,14 +87,14 @@ class _Made(dict[bytes, bytes]):
             self[shown] = made
         return made
 
-    def prepare(self, shown: Sequence[bytes]) -> None:
+    def prepare(self, shown: Iterable[bytes]) -> None:
         """Make many at once where that is cheaper; they are remembered until others are prepared."""
         if self._make_many is None:
             return
-        shown = [one for one in shown if len(one) <= _LONGEST_REMEMBERED]
+        short = [one for one in shown if len(one) <= _LONGEST_REMEMBERED]
         if len(self) >= _REMEMBERED:
             self.clear()
-        self.update(zip(shown, self._make_many(shown), strict=True))
+        self.update(zip(short, self._make_many(short), strict=True))
 
 
 class Replacing:
@@ -135,11 +136,11 @@ class Replacing:
         made = self._made
         found = [made[code].get(value) for code, value in zip(codes, shown, strict=True)]
         lacking = [number for number, one in enumerate(found) if one is None]
-        by_code: dict[int, dict[bytes, None]] = {}
+        by_code: dict[int, list[bytes]] = defaultdict(list)
         for number in lacking:
-            by_code.setdefault(codes[number], {})[shown[number]] = None
+            by_code[codes[number]].append(shown[number])
         for code, values in by_code.items():
-            made[code].prepare(list(values))
+            made[code].prepare(dict.fromkeys(values))
         for number in lacking:
             found[number] = made[codes[number]][shown[number]]
         if subjects is not None and not self._for_subjects.isdisjoint(codes):

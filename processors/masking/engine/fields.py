@@ -331,10 +331,14 @@ class FieldBatch:
         self._count(batch, masked.spans, group)
 
     def _count(self, batch: TextBatch, spans: SpanTable, group: Group) -> None:
-        rows = batch.rows_of(spans.start).tolist()
-        for kind, stage, row in zip(spans.kind.tolist(), spans.stage.tolist(), rows, strict=True):
-            stage_name = Stage(stage).name.lower().replace("_", "-")
-            self._masking.counts[stage_name, KINDS[kind].value] += group.weights[row]
+        weights = np.array(group.weights, np.int64)[batch.rows_of(spans.start)]
+        sorts = spans.stage.astype(np.int64) * len(KINDS) + spans.kind
+        counts = np.bincount(sorts, weights, minlength=1).astype(np.int64).tolist()
+        for sort, count in enumerate(counts):
+            if count:
+                stage, kind = divmod(sort, len(KINDS))
+                name = Stage(stage).name.lower().replace("_", "-")
+                self._masking.counts[name, KINDS[kind].value] += count
 
 
 def _overruled(column: Column) -> dict[SpanKind, Treatment]:

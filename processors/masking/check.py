@@ -1,4 +1,4 @@
-"""Look at what would leave, with other eyes than the masking's.
+"""Look at what people would see, with other eyes than the masking's.
 
 Reads both bodies anew, recomputes what identifies from the raw one by its own reading of the columns, and looks for that and for
 generic shapes in the masked one. Shares the profile's words with the masking and no code with its detectors, its columns or its
@@ -7,8 +7,8 @@ identifies nobody, and one that holds an address of the same batch belies it.
 
 Codes: `media-type`, `unreadable`, `structure` (records, order, keys or text that is not the raw one's), `kept-changed`,
 `column` (an identifier column whose value is no form), `key` (likewise a key), `known-value`, `known-value-in-kept`,
-`known-value-encoded`, `surrogate` (a form that this export did not make), `email`, `digits`, `ip`, `url`, `date`, `birth-date`,
-`name`, `failed` (a defect here).
+`known-value-encoded`, `surrogate` (a form that only an export makes, or what looks like one), `email`, `digits`, `ip`, `url`,
+`date`, `birth-date`, `name`, `failed` (a defect here).
 """
 
 import json
@@ -47,9 +47,9 @@ class _Place(NamedTuple):
     in_list: bool = False
 
 
-def check(media_type: str, raw: bytes, masked: bytes, profile: Profile, secret: bytes) -> tuple[str, ...]:
+def check(media_type: str, raw: bytes, masked: bytes, profile: Profile) -> tuple[str, ...]:
     """Why these bytes must not leave, as codes in alphabetical order; empty when they may."""
-    look = _Look(CheckColumns(profile), secret)
+    look = _Look(CheckColumns(profile))
     try:
         if media_type == "text/plain":
             look.text(raw.decode(), masked.decode(), free=True)
@@ -77,7 +77,6 @@ def _parsed(text: str) -> Any:
 @dataclass(slots=True)
 class _Look:
     columns: CheckColumns
-    secret: bytes = field(repr=False)
     literals: Literals = field(default_factory=Literals, repr=False)
     reasons: set[str] = field(default_factory=set)
     checks: list[tuple[str, bool]] = field(default_factory=list, repr=False)
@@ -94,7 +93,7 @@ class _Look:
 
     def text(self, raw: str, masked: str, *, free: bool) -> None:
         """Compare two texts: what is left is the raw one's, in its order, and holds no shape."""
-        left = without_forms(masked, self.secret, self.reasons, raw=raw)
+        left = without_forms(masked, self.reasons, raw=raw)
         self.reasons.update(shapes(left, self.columns))
         if not self.columns.masks(Kind.DATE) and not _in_order(left.split(), raw):
             self.reasons.add("structure")
@@ -123,7 +122,7 @@ class _Look:
         if raw != masked or type(raw) is not type(masked):
             self.reasons.add("kept-changed")
         for text in _texts(masked):
-            without_forms(text, self.secret, self.reasons, raw=text)
+            without_forms(text, self.reasons, raw=text)
             self.kept.append(text)
 
     def _compare_members(self, raw: _Members, masked: Any, place: _Place) -> None:
@@ -152,7 +151,7 @@ class _Look:
             and self.columns.masks(kind)
         ):
             self.reasons.add("key")
-        left = without_forms(masked, self.secret, self.reasons, raw=raw)
+        left = without_forms(masked, self.reasons, raw=raw)
         self.reasons.update(shapes(left, self.columns))
         self.checks.append((left, False))
 
@@ -189,7 +188,7 @@ class _Look:
         age = column.holds is Kind.AGE and masked == raw and raw.isdigit() and int(raw[:4]) <= _SHOWN_AGE
         if form_of(masked) is None and not year and not age:
             self.reasons.add("column")
-        without_forms(masked, self.secret, self.reasons, raw=raw)
+        without_forms(masked, self.reasons, raw=raw)
         if form_of(raw) is not None or year or age:
             return []
         self.literals.add(raw)

@@ -158,7 +158,7 @@ def _masked(value: dict[str, Any], profile: Profile) -> dict[str, Any]:
     from .text import mask_json  # noqa: PLC0415
 
     masked, _ = mask_json(value, profile)
-    if check(JSON, _bytes(value), _bytes(masked), profile, b""):
+    if check(JSON, _bytes(value), _bytes(masked), profile):
         raise InvariantError("the masking left something in a view")
     return dict(masked)
 

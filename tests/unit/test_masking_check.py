@@ -16,7 +16,6 @@ from sluicegate.processors.masking.profile import BUILT_IN, load_profile
 from sluicegate.processors.masking.records import Records
 from sluicegate.processors.masking.text import mask_json
 
-NO_SECRET = b""
 PROFILE = load_profile(
     'version: 1\nname: crm\nextends: pii-basic\ncolumns: {plan: keep, codes: keep, nick: drop, "*_note": text}\n',
     source="crm",
@@ -46,7 +45,7 @@ def masked(profile: Any = PROFILE, raw: bytes = RAW) -> Any:
 
 def reasons(body: Any, profile: Any = PROFILE, raw: bytes = RAW) -> tuple[str, ...]:
     """What the check says about a body."""
-    return check("application/json", raw, json.dumps(body).encode(), profile, NO_SECRET)
+    return check("application/json", raw, json.dumps(body).encode(), profile)
 
 
 @pytest.mark.parametrize("profile", [PROFILE, *BUILT_IN.values()], ids=lambda profile: profile.name)
@@ -147,18 +146,16 @@ def test_records_must_be_as_many_and_in_order() -> None:
     one, other = (json.dumps(masked(raw=line)) for line in raw.splitlines())
     sound = f"{one}\n{other}\n".encode()
     for lines in ([one], [one, other, other], [other, one]):
-        assert check("application/x-ndjson", raw, "\n".join(lines).encode(), PROFILE, NO_SECRET) == (
-            "structure",
-        )
-    assert check("application/x-ndjson", raw, sound, PROFILE, NO_SECRET) == ()
+        assert check("application/x-ndjson", raw, "\n".join(lines).encode(), PROFILE) == ("structure",)
+    assert check("application/x-ndjson", raw, sound, PROFILE) == ()
 
 
 def test_what_cannot_be_read_cannot_leave() -> None:
     """Codes for bodies that are no text, no JSON, or of an unknown type."""
-    assert check("application/json", RAW, b"{", PROFILE, NO_SECRET) == ("unreadable",)
-    assert check("application/json", b"\xff", RAW, PROFILE, NO_SECRET) == ("unreadable",)
-    assert check("application/json", RAW, b"[" * 100_000, PROFILE, NO_SECRET) == ("unreadable",)
-    assert check("image/png", RAW, RAW, PROFILE, NO_SECRET) == ("media-type",)
+    assert check("application/json", RAW, b"{", PROFILE) == ("unreadable",)
+    assert check("application/json", b"\xff", RAW, PROFILE) == ("unreadable",)
+    assert check("application/json", RAW, b"[" * 100_000, PROFILE) == ("unreadable",)
+    assert check("image/png", RAW, RAW, PROFILE) == ("media-type",)
 
 
 def _nothing(*_: Any, **__: Any) -> Any:

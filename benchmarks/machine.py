@@ -5,14 +5,17 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 from confluent_kafka import libversion
 
 TREE: Final = Path(__file__).parents[1]
-_LIBRARIES: Final = ("sluicegate", "confluent-kafka", "fastavro", "pydantic", "pynacl", "cel-expr-python")
+_LIBRARIES: Final = (
+    "sluicegate", "confluent-kafka", "fastavro", "pydantic", "pynacl", "cel-expr-python",
+    "numpy", "pyarrow", "hyperscan", "google-re2",
+)  # fmt: skip
 
 
 def describe() -> Mapping[str, str]:
@@ -25,7 +28,7 @@ def describe() -> Mapping[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "librdkafka": str(libversion()[0]),
-        **{name: version(name) for name in _LIBRARIES},
+        **{name: _version(name) for name in _LIBRARIES},
     }
 
 
@@ -40,6 +43,13 @@ def resident_mb(process: int | str = "self") -> float:
     """Memory of a process that is in RAM, in megabytes (10^6 bytes)."""
     pages = int(Path(f"/proc/{process}/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _processor() -> str:

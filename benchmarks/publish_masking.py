@@ -9,6 +9,7 @@ BEGIN: Final = "<!-- measured masking: written by `make bench-keep` -->"
 END: Final = "<!-- measured masking: end -->"
 
 _OWN: Final = "sluicegate"
+_MACHINE: Final = ("processor", "system", "Python", "hyperscan", "numpy", "pyarrow")
 _SHARES: Final = (
     ("recall", "identifiers masked whole"),
     ("named", "of what Safe Harbor names, masked whole"),
@@ -42,9 +43,12 @@ def text(section: Mapping[str, Any]) -> str:
     if not rows:
         return "Not measured yet: `python -m benchmarks --only masking`."
     machine = section["machine"]
-    where = ", ".join(f"{name} {machine[name]}" for name in ("processor", "Python") if name in machine)
-    busy = f"load before {machine['load before'].split()[0]}" if "load before" in machine else ""
-    said = f"Measured {machine['at'][:10]} on commit {machine['commit']}: {where}, {busy}."
+    where = ", ".join(f"{name} {machine[name]}" for name in _MACHINE if name in machine)
+    share = f" ({section['scale']:g} of the work)" if section["scale"] < 1 else ""
+    said = (
+        f"Measured {machine['at'][:10]} on commit {machine['commit']}{share}: {where}; "
+        f"load before it {machine['load before'].split()[0]}."
+    )
     return "\n\n".join(
         ["\n".join(part) for part in ([said], list(_scores(rows)), list(_speeds(rows))) if part]
     )

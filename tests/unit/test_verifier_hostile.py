@@ -9,7 +9,7 @@ import pytest
 
 from sluicegate.processors.masking.profile import BUILT_IN
 from sluicegate.processors.masking.verifier import Claim, Expected, Holds, Report, Verifier
-from sluicegate.processors.masking.verifier.walk import Places
+from sluicegate.processors.masking.verifier.places import Places
 
 _SECRET: Final = b"a secret of one export, 32 bytes"
 _HARBOR: Final = Expected.of(BUILT_IN["hipaa-safe-harbor"])

@@ -1,7 +1,7 @@
 """An independent look at what masking made, on the values that will leave; any objection keeps the batch back.
 
 Shares the profile's words with the masking, and nothing else: no code, no rules, no lists of the engine. Shapes are RE2 expressions of its
-own run over Arrow columns; known values are found by rolling hashes of word windows; surrogates are proved anew with the export's secret.
+own run over Arrow columns; known values are found by their letters and digits, whatever is between; surrogates are proved anew with the export's secret.
 
 Two ways in: `Verifier.verify` for Arrow tables, `Verifier.verify_document` for JSON, a record a line, or text as they are serialised.
 

@@ -12,18 +12,18 @@ from sluicegate.processors.masking.identifiers import Kind
 
 from .alignment import Alignment, Misfit, aligned, is_dated, torn
 from .claim import Claim
-from .documents import MEDIA_TYPES, records
 from .expected import Expected, Holds
 from .forms import Forms, number_of
 from .known import Known
 from .letters import Letters
+from .places import Place
 from .readings import decoded_readings, plain_readings
 from .report import MOST_PLACES, Objection, Reason, Report
 from .residual import Residual
 from .shapes import look_alikes, shapes, unknown_pairs
 from .tables import Leaf, leaves
 from .texts import Flags, Texts
-from .walk import NUMBERED, Leaves, Place, Places, Walk
+from .walk import Leaves
 
 _PAIRS_ALWAYS: Final = 10
 _YEAR: Final = re.compile(rb"(?:1[89]|20)[0-9]{2}")
@@ -172,6 +172,7 @@ class Look:
         return kind in {None, Kind.AGE} and old == new and _AGE.fullmatch(new) is not None
 
     def proved(self, texts: Texts, source: Source) -> Forms:
+        """The forms of a column; one that is not proved is objected to."""
         forms = self.verifier.forms(texts)
         if not forms.proved.all():
             rows = texts.rows_of(forms.starts[~forms.proved])
@@ -188,6 +189,7 @@ class Look:
         prose: bool = True,
         singles: bool = True,
     ) -> None:
+        """Look at text: `prose` may hold names and is drawn from for the slow look, in `singles` a name of one word counts."""
         if not _is_utf8(after):
             self.object_at(Reason.UTF_8, source, ())
             return
@@ -216,18 +218,19 @@ class Look:
         if b"<" in left.data and (odd := look_alikes(column, before.to_arrow())):
             self.object_at(Reason.SURROGATE, source, odd)
         if (readings := plain_readings(left)) is not None:
-            from_rows = _of_rows(source, readings.rows)
+            from_rows = of_rows(source, readings.rows)
             for reason, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
                 self.object_at(reason, from_rows, rows)
             self.search_later(readings.texts, from_rows, Reason.KNOWN, singles=singles)
             self.search_later(readings.folded().texts, from_rows, Reason.KNOWN)
         if (readings := decoded_readings(column, left)) is not None:
-            from_rows = _of_rows(source, readings.rows)
+            from_rows = of_rows(source, readings.rows)
             for _, rows in shapes(readings.texts.to_arrow(), readings.texts, self.expected):
                 self.object_at(Reason.KNOWN_ENCODED, from_rows, rows)
             self.search_later(readings.texts, from_rows, Reason.KNOWN_ENCODED, singles=True)
 
     def search_later(self, texts: Texts, source: Source, reason: Reason, *, singles: bool = False) -> None:
+        """Look for known values in what is left, once all are known."""
         if texts.data:
             self.left.append(_Left(Letters(texts), source, reason, singles))
 
@@ -299,15 +302,16 @@ class Look:
 
 
 _BIRTH_DATE: Final = number_of(Kind.BIRTH_DATE)
-_NAME: Final = number_of(Kind.NAME)
 _KINDS: Final = {number_of(kind): kind.value.encode() for kind in Kind}
 
 
-def _texts(values: Sequence[str]) -> Texts:
+def texts_of(values: Sequence[str]) -> Texts:
+    """Texts of strings."""
     return Texts.of(pa.array(values, pa.large_string()))
 
 
-def _of_rows(source: Source, rows: Sequence[int]) -> Source:
+def of_rows(source: Source, rows: Sequence[int]) -> Source:
+    """Where readings of these rows come from."""
     found = Leaves()
     for row in rows:
         path, record = source.where(row)

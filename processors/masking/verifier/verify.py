@@ -9,15 +9,16 @@ import pyarrow as pa
 
 from .canaries import Canaries
 from .claim import Claim
+from .document_look import look_at_document
 from .documents import LARGEST, MEDIA_TYPES, UnreadableError
 from .expected import Expected
 from .forms import Forms, Proofs
 from .look import Look
+from .places import Places, places_of
 from .report import Reason, Report
 from .residual import enough_rows
 from .slow import SlowLook
 from .texts import Texts
-from .walk import Places, places_of
 
 
 @dataclass(slots=True)
@@ -83,7 +84,7 @@ class Verifier:
                 return 0
             if len(before) > LARGEST or len(after) > LARGEST:
                 raise UnreadableError
-            return look.document(media_type, before.decode(), after.decode(), self._places)
+            return look_at_document(look, media_type, before.decode(), after.decode(), self._places)
 
         return self._report(document, canaries)
 

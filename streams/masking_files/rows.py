@@ -22,13 +22,11 @@ class Rows:
         columns: cells as they are written, quotes included, column by column.
         ends: what ends each row.
         are_quoted: whether any cell is.
-        first: number of the line in which the first begins.
     """
 
     columns: Sequence[Sequence[str]] = field(repr=False)
     ends: Sequence[str] = field(repr=False)
     are_quoted: bool
-    first: int
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -66,7 +64,7 @@ def rows_of(text: str, first: int, delimiter: str, width: int | None) -> Rows:
             (number, row) for number, row in zip(numbers, cells, strict=True) if len(row) != width
         )
         raise RefusedError(f"line {at} has {len(wrong)} cells and the header {width}: mend the file first")
-    return Rows(list(zip(*cells, strict=True)), ends, are_quoted, first)
+    return Rows(list(zip(*cells, strict=True)), ends, are_quoted)
 
 
 def next_text(lines: Lines, size: int) -> str:

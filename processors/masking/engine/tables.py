@@ -290,8 +290,9 @@ def _renamed(
     new = np.array(names, object)[codes]
     for number in dict.fromkeys(parents[is_data[codes]].tolist()):
         first, last = np.searchsorted(parents, (number, number + 1)).tolist()
-        siblings = Siblings({names[code] for code in codes[first:last]})
-        new[first:last] = [cells.new_key(kinds[code], names[code], siblings) for code in codes[first:last]]
+        some: list[int] = codes[first:last].tolist()
+        siblings = Siblings(names[code] for code in some)
+        new[first:last] = [cells.new_key(kinds[code], names[code], siblings) for code in some]
     return pa.array(new.tolist(), pa.string())
 
 

@@ -251,7 +251,7 @@ _DAY_AFTER_UNITS: Final = re.compile(
     rb"(?i)[/\-%0-9.]?[/%]|[\-.][0-9]| ?(?:tab|pack|cup|tsp|teaspoon|tablespoon|pill|dose|inch|mile|strength|of the|of an?\b|[a-z]{0,8}murmur|ppd\b)"
 )
 _ANY_DATE: Final = re.compile(
-    rb"(?i)[^0-9\n\x1e]{0,24}?((?:[0-9]{1,4}[ /.\-,]{1,2}[0-9]{1,2}[ /.\-,]{1,2}[0-9]{2,4}|[0-9]{1,2}(?:st|nd|rd|th)?(?: of)?[ \-/][a-z]{3,9}\.?,?[ \-/]?(?:of )?[0-9]{0,4}"
+    rb"(?i)[^0-9\n\x1e\x1f]{0,24}?((?:[0-9]{1,4}[ /.\-,]{1,2}[0-9]{1,2}[ /.\-,]{1,2}[0-9]{2,4}|[0-9]{1,2}(?:st|nd|rd|th)?(?: of)?[ \-/][a-z]{3,9}\.?,?[ \-/]?(?:of )?[0-9]{0,4}"
     rb"|(?:19|20)[0-9]{2}(?:[/\-][0-9]{1,2})?|[0-9]{8}|[0-9]{1,2}/[0-9]{1,2}|'[0-9]{2}))\b"
 )
 _WORDED_BIRTH: Final = re.compile(
@@ -307,7 +307,7 @@ def timestamp(text: bytes, start: int, end: int) -> Extent | None:
 
 
 def birth_date(text: bytes, _start: int, end: int) -> Extent | None:
-    """The first date, or year, soon after `born`, `DOB` or the like."""
+    """The first date, or year, soon after `born`, `DOB` or the like, with nothing between that is masked already."""
     found = _WORDED_BIRTH.match(text, end) or _ANY_DATE.match(text, end)
     return (*found.span(1), None, None) if found else None
 

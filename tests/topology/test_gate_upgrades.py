@@ -23,7 +23,10 @@ from sluicegate.streams.testing import GateDriver
 GOLDEN: Final = json.loads(
     (Path(__file__).parents[1] / "cases" / "schemas" / "golden.json").read_text("utf-8")
 )
-LATER: Final = {"pending": {"remind_at_ms"}, "export-progress": {"withheld", "closed", "stream", "sealed_secret"}}
+LATER: Final = {
+    "pending": {"remind_at_ms"},
+    "export-progress": {"withheld", "closed", "stream", "sealed_secret"},
+}
 """Fields that the archived version does not have."""
 HEAD_BYTES: Final = 10
 MINUTE_MS: Final = 60_000

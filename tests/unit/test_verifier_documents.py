@@ -228,6 +228,13 @@ def test_an_identifier_left_in_a_key() -> None:
         assert reason in _reasons({**_sound(), "seen": {key: 1}}, before)
 
 
+def test_a_key_of_nothing_is_no_identifier() -> None:
+    """An empty key stays, in a map whose keys are identifiers too."""
+    said = json.dumps({"payment_methods": {"": None}})
+
+    assert _report(_JSON, said, _masked(_JSON, said)).reasons == ()
+
+
 def test_an_identifier_left_in_json_within_a_string() -> None:
     """Planted 9: a typed value, a shape, and a known value inside a string of JSON, at any depth."""
     for inner in ({"ssn": "078-05-1120"}, {"x": ["078-05-1120"]}, {"x": "okafor tamara"}):

@@ -87,7 +87,7 @@ class Places:
     def member(self, place: Place, key: str) -> Place:
         """The place behind a key that stayed."""
         is_data = _FORM_KEY.fullmatch(key) is not None
-        kind = None if is_data else self._columns.keys(place.path, key)
+        kind = None if is_data or not key else self._columns.keys(place.path, key)
         is_key = kind is not None and self._columns.masks(kind)
         name = DATA if is_data else lower_name(key)
         found = self._step(place, name, name if _FIELD.fullmatch(name) and not is_key else DATA)

@@ -78,7 +78,7 @@ class Walk:
         for number, (one, other) in enumerate(zip(old, new, strict=True)):
             self.record = number
             self._node(one, other, root, listed=False)
-        if not is_same_outside(before, after, self._dropped):
+        if (before != after and old == new) or not is_same_outside(before, after, self._dropped):
             self._object(Reason.STRUCTURE, root)
 
     def _object(self, reason: Reason, place: Place) -> None:
@@ -205,7 +205,8 @@ class Walk:
         outer = self._opened, self._dropped
         self._opened, self._dropped = 0, []
         self._node(inner, other, self.places.inner(place), listed=listed)
-        if old != new and not is_same_outside(old, new, self._dropped):
+        # The same values in other bytes: nothing was masked, and yet something was written anew.
+        if old != new and (inner == other or not is_same_outside(old, new, self._dropped)):
             self._object(Reason.STRUCTURE, place)
         self._opened, self._dropped = outer
 

@@ -65,7 +65,7 @@ class Releasing:
         found = examine(record, tables, post, cause.now_ms)
         if isinstance(found, Refusal):
             return self._refused(record, found.grant, found.check, cause)
-        return self._granted(stores, record, found, cause)
+        return self._granted(stores, tables, record, found, cause)
 
     def unanswered(self, stores: StoreReader, due: Due, cause: Cause) -> Taken | None:
         """Nobody has said anything for as long as any policy lets people decide."""
@@ -74,11 +74,16 @@ class Releasing:
             return None
         return self._destroyed(stores, Event.EXPORT_FORGOTTEN, held, Reason.NO_ANSWER, cause)
 
-    def _granted(self, stores: StoreReader, record: Record, released: Released, cause: Cause) -> Taken:
+    def _granted(
+        self, stores: StoreReader, tables: Tables, record: Record, released: Released, cause: Cause
+    ) -> Taken:
         grant = released.grant
         held = read_held(stores, grant.action_id)
         check = _unfit(grant, held, cause.now_ms)
         masked = None if held is None or check else self._opened(held)
+        if masked is not None and tables.controls.grant_revoked(masked.grant_id or ""):
+            # The examination knows the grant to release; this is the one under which the batch came.
+            check, masked = Check.REVOKED_GRANT, None
         if held is None or masked is None:
             return self._refused(record, grant, check or Check.NOTHING_HELD, cause)
         claim_id = derived_id("cl", grant.grant_id, _digest(record).hex())

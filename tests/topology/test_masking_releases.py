@@ -571,3 +571,18 @@ def test_at_most_eight_batches_of_a_stream_wait_at_a_time(clinic: MaskingDriver)
         last = clinic.send(clinic.stream_batch("nightly", "crm-nightly", BODY, last))
     clinic.run()
     assert (len(clinic.releases()), holds(clinic)) == (MAX_HELD + 2, MAX_HELD)
+
+
+def test_a_revoked_grant_takes_back_what_is_held_under_it(clinic: MaskingDriver) -> None:
+    """Operators revoke the grant of the original action while people decide: their approval lets nothing of it out any more."""
+    grant, release = held(clinic)
+    revoked = document.Revocation(grant_id=grant.grant_id, from_ms=clinic.driver.now_ms)
+    clinic.gate.publish(DocumentKind.REVOCATION, "revocation-1", revoked)
+    clinic.run()
+    decide(clinic, release)
+    assert ends(clinic) == [
+        (Event.RELEASE_REFUSED, Check.REVOKED_GRANT),
+        (Event.EXPORT_DESTROYED, "refused"),
+    ]
+    assert [type(batch) for batch in clinic.masked(grant)] == [WithheldBatch, WithheldBatch]
+    assert holds(clinic) == 0

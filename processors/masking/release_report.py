@@ -53,7 +53,10 @@ SHOWN_CHARACTERS: Final = 2_000
 """Of one row; a longer one is not shown."""
 SHOWN_COLUMNS: Final = 40
 
-_WORD: Final = re.compile(r"\w{3,}")
+_WORD: Final = re.compile(r"\w{2,}")
+_PIECE: Final = 4
+"""Letters of a masked word that begin or end a longer one, as in `marazwicker`."""
+_LONGEST_WORD: Final = 64
 
 Look = Callable[[bytes, bytes], Sequence[str]]
 """What the look at the bytes has against one masked row, given the raw one."""
@@ -71,7 +74,7 @@ def masking_report(
     fit = [row for row in chosen if taken.isdisjoint(_words(row[1])) and not look(*row)]
     objected = len(chosen) - len(fit)
     bound = Residual(len(chosen), objected).per_thousand
-    shown = list(_showable(fit))
+    shown = list(_showable([row for row in fit if taken.isdisjoint(_pieces(row[1]))]))
     columns: list[JsonValue] = [*_columns(shown)]
     return {
         "reasons": list(reasons),
@@ -113,6 +116,14 @@ def _taken(rows: Sequence[tuple[bytes, bytes]]) -> set[str]:
 
 def _words(row: bytes) -> set[str]:
     return set(_WORD.findall(FORM.sub(b" ", row).decode().casefold()))
+
+
+def _pieces(row: bytes) -> Iterator[str]:
+    """Beginnings and ends of its words."""
+    for word in _words(row):
+        for at in range(_PIECE, min(len(word), _LONGEST_WORD)):
+            yield word[:at]
+            yield word[-at:]
 
 
 def _written(value: Any) -> bytes:

@@ -586,3 +586,22 @@ def test_a_revoked_grant_takes_back_what_is_held_under_it(clinic: MaskingDriver)
     ]
     assert [type(batch) for batch in clinic.masked(grant)] == [WithheldBatch, WithheldBatch]
     assert holds(clinic) == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "elsewhere"),
+    [
+        ("name", "Bo Li", "Bo Li"),
+        ("phone", "06 12 34 56 78", "06.12.34.56.78"),
+        ("mail", CANARY, "marazwicker"),
+    ],
+)
+def test_a_row_with_what_was_masked_in_another_is_not_shown(
+    clinic: MaskingDriver, column: str, value: str, elsewhere: str
+) -> None:
+    """However short its words are, and written in one: alone, the row has nothing against it, so its words must tell."""
+    rows = [{column: value, "room": "W3"}, {column: None, "room": elsewhere}, {column: None, "room": "W4"}]
+    _, release = held(clinic, json.dumps(rows).encode())
+    assert elsewhere not in json.dumps(release.arguments)
+    assert elsewhere not in clinic.gate.request(release).view.text
+    assert len(release.arguments["sample"]) == 2

@@ -1,9 +1,10 @@
 """The secret of each export: drawn when its chain begins, kept encrypted while the chain is open, gone when it ends.
 
 Surrogates are keyed hashes under this secret, so one value has one surrogate in all batches of an export, whichever worker masks
-them and however often one crashes. INVARIANT: nothing that stays can make the secret again. Its only copy is in the chain's state,
-under a key that derives from the masking key and names the chain (libsodium secretbox): a copy put beside another chain does not
-open. The chain's last batch takes it out of the state; of a stream, the state is forgotten with the stream.
+them and however often one crashes. INVARIANT: no key that stays can make the secret again. It stands in the chain's state alone, under a key that
+derives from the masking key and names the chain (libsodium secretbox): a copy put beside another chain does not open. The chain's last
+batch takes it out of the state; of a stream, the state is forgotten with the stream. Until the changelog is compacted (an hour, see its
+topic), older records of it hold the sealed secret still, for whoever has the masking key.
 """
 
 from collections.abc import Callable

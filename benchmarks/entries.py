@@ -31,8 +31,11 @@ class Kind:
         for number in range(first, first + count):
             new = b"ac-%0*d" % (DIGITS, number)
             key = pending.pending_key(AGENT, new.decode())
-            is_marker = self.store == closed.STORE
-            yield sha256(key)[:16] if is_marker else key, self.value.replace(old, new)
+            if self.store == closed.STORE:
+                # A marker names no action: without a content digest of its own (bytes 2 to 34), all would share one value in memory.
+                yield sha256(key)[:16], self.value[:2] + sha256(new) + self.value[34:]
+            else:
+                yield key, self.value.replace(old, new)
 
 
 def granted() -> Kind:

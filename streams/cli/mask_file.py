@@ -71,7 +71,8 @@ def file(
     if as_json:
         print_json(report.to_json())
         return
-    note(f"`{target}` is written and passed the check: {report.records} records")
+    said = "1 record" if report.records == 1 else f"{report.records:,} records"
+    note(f"`{target}` is written and passed the check: {said}")
     rows(
         ("masked", "by", "count"),
         [(kind, stage, f"{count}") for kind, by in report.counts.items() for stage, count in by.items()],

@@ -34,7 +34,7 @@ def masked_bundle(masking: Masking, source: BinaryIO) -> Iterator[Batch]:
     if not head.strip():
         raise RefusedError("the file is empty: a FHIR resource is a JSON object")
     top, rest, compared = _around(masking, decoded(head, "the bundle"), decoded(tail, "the bundle"))
-    yield Batch(top, (compared,), 0, 0, 1)
+    yield Batch(top, (compared,), 0 if tail else 1, 0, 1)
     yield from _entries(masking, source)
     yield Batch(rest, (), 0, source.tell(), 1)
 

@@ -194,6 +194,13 @@ def test_a_bundle_is_masked_by_the_paths_of_fhir(indent: int | None, masked: Mas
     assert json.loads(text)["total"] == report.records == 2
 
 
+def test_a_resource_alone_is_one_record(masked: Masked) -> None:
+    """A file that is no bundle is masked as a whole, and counted."""
+    text, report = masked("in.json", json.dumps(BUNDLE["entry"][0]["resource"]))
+    assert "Okafor" not in text
+    assert report.records == 1
+
+
 def test_parquet_of_every_nesting_is_walked(engine: Engine, tmp_path: Path) -> None:
     """Structs, lists, maps and their keys, JSON in texts; rows, nulls and untouched columns stay."""
     pa = pytest.importorskip("pyarrow")

@@ -2,8 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
-from sluicegate.streams.kafka import leash
+import pytest
+
+from sluicegate.streams.kafka import embedded, leash
+from sluicegate.streams.kafka.broker_folder import Ports
+from sluicegate.streams.kafka.embedded import EmbeddedBroker
+from sluicegate.streams.kafka.process import ProcessMark
+from sluicegate.streams.state_folder import StateFolder
 
 
 def test_a_command_that_ends_first_ends_its_holder_quietly() -> None:
@@ -36,3 +43,15 @@ def test_a_holder_whose_owner_ends_ends_its_command() -> None:
         holder.stdout.readline()
         holder.stdin.close()
         assert holder.wait(20) == 1
+
+
+def test_a_folder_that_is_long_in_clearing_does_not_fail_the_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker has ended cleanly by then; whoever deletes its folder goes on alone."""
+    monkeypatch.setattr(embedded, "CLEARED_LIMIT_S", 0.01)
+    with subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE) as holder:
+        ended = ProcessMark(holder.pid, "another start: a process that is gone")
+        assert EmbeddedBroker(StateFolder(tmp_path), ended, Ports(1, 2), holder).stop()
+        assert holder.poll() is None
+        holder.kill()
